@@ -1,0 +1,21 @@
+// The subcommands, one file each: a function adds its options and help, and a callback that runs it and sets `code`.
+// Errors are thrown as limen::Error and caught once, in main.cpp. stdout is data, stderr is talk.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "model/error.hpp"
+
+namespace limen::cli {
+
+void add_run(CLI::App& app, Exit& code);        // probe, calibrate, predict, report
+void add_probe(CLI::App& app, Exit& code);      // measure
+void add_list(CLI::App& app, Exit& code);       // runs in a folder
+void add_show(CLI::App& app, Exit& code);       // one run
+void add_compare(CLI::App& app, Exit& code);    // two runs
+void add_export(CLI::App& app, Exit& code);     // a run in other formats
+void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
+void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
+void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references
+
+}  // namespace limen::cli

@@ -1,0 +1,38 @@
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "revision.hpp"
+
+int main(int argc, char** argv) {
+  using namespace limen;
+  CLI::App app{"limen: measures the limits of a machine and predicts LLM decoding from them"};
+  app.set_version_flag("--version", revision::version);
+  app.require_subcommand(1);
+  Exit code = Exit::ok;
+  cli::add_run(app, code);
+  cli::add_probe(app, code);
+  cli::add_list(app, code);
+  cli::add_show(app, code);
+  cli::add_compare(app, code);
+  cli::add_export(app, code);
+  cli::add_calibrate(app, code);
+  cli::add_predict(app, code);
+  cli::add_selfbench(app, code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {  // --help, --version
+    return app.exit(help);
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "limen: {} (limen --help lists what there is)\n", e.what());
+    return static_cast<int>(Exit::usage);
+  } catch (const Error& e) {
+    fmt::print(stderr, "limen: {}\n", e.what());
+    return static_cast<int>(e.code());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "limen: internal error: {} (please report it with the command line)\n", e.what());
+    return static_cast<int>(Exit::failed);
+  }
+  return static_cast<int>(code);
+}

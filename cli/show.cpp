@@ -1,0 +1,7 @@
+#include "cli/commands.hpp"
+
+namespace limen::cli {
+
+void add_show(CLI::App&, Exit&) {}
+
+}  // namespace limen::cli
