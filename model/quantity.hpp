@@ -4,7 +4,8 @@
 //   constexpr auto time = bytes(5e9) / rate;        // the dimension follows: Seconds
 //   double us = time.in(microseconds);
 //
-// The scalar S is double, a dual number or a SIMD lane pack. Nothing here throws, allocates or does I/O.
+// The scalar S is double, a dual number or a SIMD lane pack. Nothing here throws, allocates or does
+// I/O.
 #pragma once
 
 #include <compare>
@@ -143,12 +144,15 @@ using FlopsPerSecond = FlopsPerSecondOf<double>;
 using SecondsPerByte = SecondsPerByteOf<double>;
 using PerSecond = PerSecondOf<double>;
 
-inline constexpr Unit<Time> seconds{1}, milliseconds{1e-3}, microseconds{1e-6}, nanoseconds{1e-9}, picoseconds{1e-12};
-inline constexpr Unit<Data> bytes{1}, kilobytes{1e3}, megabytes{1e6}, gigabytes{1e9}, kibibytes{1024.0},
-    mebibytes{1048576.0}, gibibytes{1073741824.0};
+inline constexpr Unit<Time> seconds{1}, milliseconds{1e-3}, microseconds{1e-6}, nanoseconds{1e-9},
+    picoseconds{1e-12};
+inline constexpr Unit<Data> bytes{1}, kilobytes{1e3}, megabytes{1e6}, gigabytes{1e9},
+    kibibytes{1024.0}, mebibytes{1048576.0}, gibibytes{1073741824.0};
 inline constexpr Unit<Operations> flops{1}, gigaflops{1e9};
-inline constexpr Unit<DataRate> bytes_per_second{1}, gigabytes_per_second{1e9}, terabytes_per_second{1e12};
-inline constexpr Unit<OperationRate> flops_per_second{1}, gigaflops_per_second{1e9}, teraflops_per_second{1e12};
+inline constexpr Unit<DataRate> bytes_per_second{1}, gigabytes_per_second{1e9},
+    terabytes_per_second{1e12};
+inline constexpr Unit<OperationRate> flops_per_second{1}, gigaflops_per_second{1e9},
+    teraflops_per_second{1e12};
 inline constexpr Unit<TimePerData> seconds_per_byte{1};
 inline constexpr Unit<Rate> per_second{1};
 

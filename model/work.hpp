@@ -5,8 +5,8 @@
 
 namespace limen::model {
 
-// Bytes that must be read and written, and arithmetic operations. Traffic that only a machine adds (write-allocate,
-// padding, re-reads) does not belong here.
+// Bytes that must be read and written, and arithmetic operations. Traffic that only a machine adds
+// (write-allocate, padding, re-reads) does not belong here.
 template <class S>
 struct WorkOf {
   BytesOf<S> read;
@@ -17,7 +17,9 @@ struct WorkOf {
   friend constexpr WorkOf operator+(WorkOf a, WorkOf b) {
     return {a.read + b.read, a.written + b.written, a.flops + b.flops};
   }
-  friend constexpr WorkOf operator*(S n, WorkOf a) { return {n * a.read, n * a.written, n * a.flops}; }
+  friend constexpr WorkOf operator*(S n, WorkOf a) {
+    return {n * a.read, n * a.written, n * a.flops};
+  }
 };
 
 using Work = WorkOf<double>;

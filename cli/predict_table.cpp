@@ -1,0 +1,135 @@
+#include "cli/predict_table.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "model/cards/units.hpp"
+
+namespace limen::cli {
+namespace {
+
+using namespace model;
+
+std::string words(Limit l) {
+  switch (l) {
+    case Limit::memory_bandwidth:
+      return "memory bandwidth";
+    case Limit::compute:
+      return "compute";
+    case Limit::synchronization:
+      return "synchronization";
+    case Limit::memory_capacity:
+      return "memory capacity";
+  }
+  return "";
+}
+
+std::string time(Seconds t) { return cards::to_text(t, 3); }
+
+// JSON has no infinity and no NaN: what has no value is null.
+nlohmann::ordered_json number(double v) {
+  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json per_limit(const Step& s) {
+  return {{"memory_bandwidth", s.memory.in(seconds)},
+          {"compute", s.compute.in(seconds)},
+          {"synchronization", s.sync.in(seconds)}};
+}
+
+}  // namespace
+
+std::string figure(double v) {
+  if (!std::isfinite(v)) return "-";
+  const int digits =
+      v == 0 ? 0 : std::max(0, 2 - static_cast<int>(std::floor(std::log10(std::fabs(v)))));
+  return fmt::format("{:.{}f}", v, std::min(digits, 6));
+}
+
+std::string to_table(const std::vector<PredictedCase>& cases) {
+  std::string out, heading;
+  for (const auto& c : cases) {
+    const auto& p = c.prediction;
+    const std::string head =
+        fmt::format("{} on {}, context {:.0f}, weights {}, KV {}", c.model, c.machine,
+                    c.workload.context, name(c.workload.weights), name(c.workload.kv));
+    if (head != heading) {
+      heading = head;
+      out += fmt::format("{}{}\n", out.empty() ? "" : "\n", head);
+      out += fmt::format("{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
+                         "tp", "pp", "batch", "tokens/s", "[90 % interval]", "ideal", "system",
+                         "memory", "compute", "sync", "binding limit");
+      out += fmt::format("{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
+                         "", "", "", "a user", "", "a user", "tokens/s", "time", "time", "time",
+                         "(next, when it is better by)");
+    }
+    out += fmt::format("{:>4} {:>4} {:>6.0f}  ", c.partition.tp, c.partition.pp, c.workload.batch);
+    if (!p.fits) {
+      out += fmt::format("does not fit: {} (largest batch {:.0f})\n", p.why_not, p.largest_batch);
+      continue;
+    }
+    const std::string factor =
+        std::isfinite(p.limits.factor)
+            ? fmt::format("({} at {}x)", words(p.limits.next), figure(p.limits.factor))
+            : "(nothing next)";
+    out += fmt::format("{:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {} {}{}\n", figure(p.utps),
+                       p.utps_low < p.utps_high
+                           ? fmt::format("[{}, {}]", figure(p.utps_low), figure(p.utps_high))
+                           : "not calibrated",
+                       figure(p.utps_ideal), figure(p.stps), time(p.step.memory),
+                       time(p.step.compute), time(p.step.sync), words(p.limits.binding), factor,
+                       p.extrapolated ? " extrapolated to these ranks" : "");
+  }
+  return out;
+}
+
+std::string to_json(const std::vector<PredictedCase>& cases) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& c : cases) {
+    const auto& p = c.prediction;
+    const auto valid = [&](double v) {
+      return p.fits ? number(v) : nlohmann::ordered_json(nullptr);
+    };
+    out.push_back({{"model", c.model},
+                   {"machine", c.machine},
+                   {"tp", c.partition.tp},
+                   {"pp", c.partition.pp},
+                   {"batch", static_cast<long long>(c.workload.batch)},
+                   {"context", static_cast<long long>(c.workload.context)},
+                   {"weights", name(c.workload.weights)},
+                   {"kv", name(c.workload.kv)},
+                   {"fits", p.fits},
+                   {"reason", p.why_not},
+                   {"utps", valid(p.utps)},
+                   {"utps_low", valid(p.utps_low)},
+                   {"utps_high", valid(p.utps_high)},
+                   {"utps_ideal", valid(p.utps_ideal)},
+                   {"stps", valid(p.stps)},
+                   {"stps_low", valid(p.stps_low)},
+                   {"stps_high", valid(p.stps_high)},
+                   {"stps_ideal", valid(p.stps_ideal)},
+                   {"interval", 0.9},
+                   {"calibrated", p.utps_low < p.utps_high},
+                   {"binding_limit", name(p.limits.binding)},
+                   {"next_limit", name(p.limits.next)},
+                   {"next_factor", number(p.limits.factor)},
+                   {"binding_limit_ideal", name(p.limits_ideal.binding)},
+                   {"step_seconds", p.step.total.in(seconds)},
+                   {"seconds_per_limit", per_limit(p.step)},
+                   {"seconds_per_limit_ideal", per_limit(p.ideal)},
+                   {"seconds_by_part",
+                    {{"linear", p.step.linear.in(seconds)},
+                     {"attention", p.step.attention.in(seconds)},
+                     {"collectives", p.step.collectives.in(seconds)},
+                     {"fixed", p.step.fixed.in(seconds)}}},
+                   {"bytes_held", p.held.in(bytes)},
+                   {"bytes_capacity", number(p.capacity.in(bytes))},
+                   {"largest_batch", number(p.largest_batch)},
+                   {"extrapolated", p.extrapolated}});
+  }
+  return out.dump(2) + "\n";
+}
+
+}  // namespace limen::cli

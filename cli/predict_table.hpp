@@ -1,0 +1,24 @@
+// Predicted cases as a table for a terminal and as JSON for a program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/prediction.hpp"
+
+namespace limen::cli {
+
+struct PredictedCase {
+  std::string model, machine;
+  model::Workload workload;
+  model::Partition partition;
+  model::Prediction prediction;
+};
+
+std::string to_table(const std::vector<PredictedCase>& cases);
+std::string to_json(const std::vector<PredictedCase>& cases);
+
+// A figure to three significant digits: 1,234 or 12.3 or 0.123.
+std::string figure(double value);
+
+}  // namespace limen::cli

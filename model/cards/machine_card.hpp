@@ -1,0 +1,37 @@
+// Machine files (TOML): hardware cards, and the machine.toml that a calibration writes. One format
+// for both.
+//
+//   schema = 1
+//   name = "h100-8"
+//   devices = 8
+//   [memory]
+//   bandwidth = { value = "3.35 TB/s", evidence = "datasheet", source = "NVIDIA H100 datasheet" }
+//
+// A parameter is a table of value, evidence, source and, where known, low and high (a 90 %
+// interval). The keys are those of model::for_each_parameter; besides them [[sync.all_reduce]] and
+// [[memory.level]].
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/machine.hpp"
+
+namespace limen::cards {
+
+inline constexpr int machine_schema = 1;
+
+// `origin` is the file's name for error messages. Throws Error with line and column.
+model::Machine read_machine(std::string_view toml, const std::string& origin);
+std::string write_machine(const model::Machine& machine);
+
+// A built-in card by name, or a file if the name has a slash or ends in .toml.
+model::Machine find_machine(const std::string& name_or_file);
+std::vector<std::string> machine_names();
+
+// "memory.bandwidth=18TB/s": replaces the value, keeps the measured efficiencies and overheads.
+// Throws Error.
+void set_parameter(model::Machine& machine, std::string_view assignment);
+
+}  // namespace limen::cards

@@ -1,0 +1,76 @@
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "model/cards/machine_card.hpp"
+#include "model/cards/units.hpp"
+
+namespace limen::cards {
+namespace {
+
+using namespace model;
+
+std::string quoted(const std::string& s) {
+  std::ostringstream out;
+  out << toml::value<std::string>(s);
+  return out.str();
+}
+
+template <class P>
+std::string table_of(const P& p) {
+  const std::string interval =
+      p.low < p.high ? fmt::format(", low = \"{}\", high = \"{}\"", to_text(p.low), to_text(p.high))
+                     : "";
+  return fmt::format("{{ value = \"{}\"{}, evidence = \"{}\", source = {} }}", to_text(p.value),
+                     interval, name(p.evidence), quoted(p.source));
+}
+
+}  // namespace
+
+std::string write_machine(const model::Machine& m) {
+  std::string out = fmt::format("schema = {}\nname = {}\n", machine_schema, quoted(m.name));
+  if (!m.description.empty()) out += fmt::format("description = {}\n", quoted(m.description));
+  out += fmt::format("devices = {}\nranks_per_device = {}\n", m.devices, m.ranks_per_device);
+  if (!m.unidentified.empty()) {
+    out += "unidentified = [\n";
+    for (const auto& w : m.unidentified) out += fmt::format("  {},\n", quoted(w));
+    out += "]\n";
+  }
+  std::string section;
+  auto enter = [&](const std::string& key) {
+    const auto dot = key.rfind('.');
+    if (key.substr(0, dot) != section) {
+      section = key.substr(0, dot);
+      out += fmt::format("\n[{}]\n", section);
+    }
+    return key.substr(dot + 1);
+  };
+  for_each_parameter(m, [&](const std::string& key, const auto& p) {
+    if (p) {
+      const std::string last = enter(key);
+      out += fmt::format("{} = {}\n", last, table_of(*p));
+    }
+    for (Format f : formats) {  // the law's scatter closes its section
+      if (key == fmt::format("linear.{}.rate", name(f)) && m.law(f).scatter > 0) {
+        const std::string last = enter(fmt::format("linear.{}.scatter", name(f)));
+        out += fmt::format("{} = {:.6g}\n", last, m.law(f).scatter);
+      }
+    }
+  });
+  for (const auto& p : m.all_reduce) {
+    out += fmt::format("\n[[sync.all_reduce]]\nranks = {}\nfrom = \"{}\"\nalpha = {}\nbeta = {}\n",
+                       p.ranks, to_text(p.from), table_of(p.alpha), table_of(p.beta));
+    if (p.scatter > 0) out += fmt::format("scatter = {:.6g}\n", p.scatter);
+  }
+  for (const auto& l : m.levels) {
+    out += fmt::format("\n[[memory.level]]\nname = {}\nthreads = {}\n", quoted(l.name), l.threads);
+    if (l.capacity) out += fmt::format("capacity = \"{}\"\n", to_text(*l.capacity));
+    out += fmt::format("bandwidth = {}\n", table_of(l.bandwidth));
+    if (l.fixed) out += fmt::format("fixed = {}\n", table_of(*l.fixed));
+    if (l.latency) out += fmt::format("latency = {}\n", table_of(*l.latency));
+  }
+  return out;
+}
+
+}  // namespace limen::cards

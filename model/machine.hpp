@@ -1,0 +1,110 @@
+// What a machine can do, as the model needs it: peaks, and the laws that say how much of them is
+// reached.
+//
+// A device is what has a memory of its own: a GPU, or a CPU host with all its cores. Tensor
+// parallelism runs over devices; on a host (`ranks_per_device` > 1) it runs over ranks that share
+// one device's memory and cores, so that the aggregate bandwidth stays what it is and only the
+// synchronization changes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/format.hpp"
+#include "model/parameter.hpp"
+#include "model/quantity.hpp"
+
+namespace limen::model {
+
+// Time of a linear layer of w weights and m tokens on one device, weights cold in memory:
+//   t = fixed + max(bytes / (efficiency * memory.bandwidth), w * unpack + 2 w m / rate)
+// Anything absent is ideal: efficiency 1, fixed 0, unpack 0, rate the peak.
+struct LinearLaw {
+  std::optional<Parameter<Quantity<Scalar>>> efficiency;
+  std::optional<Parameter<Seconds>> fixed;   // per operator: dispatch and join
+  std::optional<Parameter<Seconds>> unpack;  // per weight, whatever the number of tokens
+  std::optional<Parameter<FlopsPerSecond>>
+      rate;            // of the multiplications once weights are unpacked
+  double scatter = 0;  // relative error (rms) on shapes left out of the fit
+};
+
+// All-reduce among `ranks`, for messages of `from` bytes and more: t = alpha + beta * bytes.
+struct CollectivePiece {
+  int ranks = 2;
+  Bytes from;
+  Parameter<Seconds> alpha;
+  Parameter<SecondsPerByte> beta;
+  double scatter = 0;  // as above, on message sizes left out
+};
+
+// A level of the memory system as a bandwidth sweep found it; for the reader, not for the
+// prediction.
+struct MemoryLevel {
+  std::string name;  // L1, L2, L3, DRAM by order
+  int threads = 1;
+  std::optional<Bytes> capacity;  // where the next level begins to show
+  Parameter<BytesPerSecond> bandwidth;
+  std::optional<Parameter<Seconds>> fixed;    // t0 of t = t0 + bytes / B
+  std::optional<Parameter<Seconds>> latency;  // of a dependent load
+};
+
+struct Machine {
+  std::string name;
+  std::string description;
+  int devices = 1;
+  int ranks_per_device = 1;
+
+  std::optional<Parameter<Bytes>> memory_capacity;            // per device
+  std::optional<Parameter<BytesPerSecond>> memory_bandwidth;  // per device, reading: the peak
+  std::optional<Parameter<Quantity<Scalar>>>
+      memory_efficiency;  // of it, when streaming the KV cache
+  std::optional<Parameter<FlopsPerSecond>> compute[formats.size()];  // matrix peak by weight format
+  std::optional<Parameter<FlopsPerSecond>> compute_scalar;  // everything that is no matrix product
+  LinearLaw linear[formats.size()];
+
+  std::optional<Parameter<Seconds>>
+      sync_tp;  // one all-reduce, flat, where there is no fit in `all_reduce`
+  std::optional<Parameter<BytesPerSecond>>
+      sync_tp_bandwidth;                      // of a device's links in a collective
+  std::optional<Parameter<Seconds>> sync_pp;  // one hop between pipeline stages
+  std::optional<Parameter<BytesPerSecond>> sync_pp_bandwidth;
+  std::optional<Parameter<Seconds>>
+      sync_floor;  // a flag one way, or the best kernel known: no collective is faster
+  std::optional<Parameter<Seconds>>
+      sync_barrier;  // among the threads of a device; contained in `fixed`
+  std::vector<CollectivePiece> all_reduce;
+
+  std::vector<MemoryLevel> levels;
+  std::vector<std::string> unidentified;  // what the data could not tell, in words
+
+  LinearLaw& law(Format f) { return linear[static_cast<int>(f)]; }
+  const LinearLaw& law(Format f) const { return linear[static_cast<int>(f)]; }
+};
+
+// Calls f(key, optional parameter) for every named parameter, in the order and with the keys of a
+// machine file.
+template <class M, class F>
+void for_each_parameter(M& m, F&& f) {
+  f("memory.capacity", m.memory_capacity);
+  f("memory.bandwidth", m.memory_bandwidth);
+  f("memory.efficiency", m.memory_efficiency);
+  for (Format x : formats) f(std::string("compute.") + name(x), m.compute[static_cast<int>(x)]);
+  f("compute.scalar", m.compute_scalar);
+  for (Format x : formats) {
+    auto& law = m.law(x);
+    const std::string prefix = std::string("linear.") + name(x);
+    f(prefix + ".efficiency", law.efficiency);
+    f(prefix + ".fixed", law.fixed);
+    f(prefix + ".unpack", law.unpack);
+    f(prefix + ".rate", law.rate);
+  }
+  f("sync.tp", m.sync_tp);
+  f("sync.tp_bandwidth", m.sync_tp_bandwidth);
+  f("sync.pp", m.sync_pp);
+  f("sync.pp_bandwidth", m.sync_pp_bandwidth);
+  f("sync.floor", m.sync_floor);
+  f("sync.barrier", m.sync_barrier);
+}
+
+}  // namespace limen::model

@@ -1,0 +1,39 @@
+// A number about a machine that says how well it is known and where it came from.
+#pragma once
+
+#include <string>
+
+namespace limen::model {
+
+enum class Evidence { measured, fitted, datasheet, hypothetical };
+
+constexpr const char* name(Evidence e) {
+  switch (e) {
+    case Evidence::measured:
+      return "measured";
+    case Evidence::fitted:
+      return "fitted";
+    case Evidence::datasheet:
+      return "datasheet";
+    case Evidence::hypothetical:
+      return "hypothetical";
+  }
+  return "";
+}
+
+// low..high is a 90 % interval; a datasheet or hypothetical value without one has low = value =
+// high.
+template <class Q>
+struct Parameter {
+  Q value;
+  Q low;
+  Q high;
+  Evidence evidence = Evidence::hypothetical;
+  std::string source;  // a run, a document, a reasoning
+
+  static Parameter exact(Q v, Evidence e, std::string from) {
+    return {v, v, v, e, std::move(from)};
+  }
+};
+
+}  // namespace limen::model
