@@ -1,5 +1,6 @@
-// The subcommands, one file each: a function adds its options and help, and a callback that runs it and sets `code`.
-// Errors are thrown as limen::Error and caught once, in main.cpp. stdout is data, stderr is talk.
+// The subcommands, one file each: a function adds its options and help, and a callback that runs it
+// and sets `code`. Errors are thrown as limen::Error and caught once, in main.cpp. stdout is data,
+// stderr is talk.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "limen: {}\n", e.what());
     return static_cast<int>(e.code());
   } catch (const std::exception& e) {
-    fmt::print(stderr, "limen: internal error: {} (please report it with the command line)\n", e.what());
+    fmt::print(stderr, "limen: internal error: {} (please report it with the command line)\n",
+               e.what());
     return static_cast<int>(Exit::failed);
   }
   return static_cast<int>(code);

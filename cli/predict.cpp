@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
-#include "cli/predict_table.hpp"
+#include "report/prediction_table.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "model/cards/suggest.hpp"
@@ -37,7 +37,7 @@ std::vector<long long> counts(const std::vector<std::string>& words, const std::
   return out;
 }
 
-std::vector<PredictedCase> predict_all(const Options& o) {
+std::vector<report::PredictedCase> predict_all(const Options& o) {
   const model::Format weights = parse_format(o.weights, "--weights"),
                       kv = parse_format(o.kv, "--kv");
   const auto contexts = counts(o.contexts, "--context", 1LL << 30);
@@ -50,7 +50,7 @@ std::vector<PredictedCase> predict_all(const Options& o) {
     machines.push_back(cards::find_machine(name));
     for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
   }
-  std::vector<PredictedCase> out;
+  std::vector<report::PredictedCase> out;
   for (const auto& t : models) {
     for (long long pp : pps) {
       if (pp > t.layers)
@@ -103,7 +103,7 @@ void add_predict(CLI::App& app, Exit&) {
   sub->add_flag("--json", o->json, "an array of objects on stdout");
   sub->callback([o] {
     const auto cases = predict_all(*o);
-    fmt::print("{}", o->json ? to_json(cases) : to_table(cases));
+    fmt::print("{}", o->json ? report::to_json(cases) : report::to_table(cases));
   });
 }
 

@@ -159,7 +159,9 @@ TEST(Predict, PropertiesOverRandomMachines) {
     ASSERT_GE(p.limits.factor, 1);
     ASSERT_NE(p.limits.binding, p.limits.next);
     ASSERT_NEAR(p.stps, p.utps * c.workload.batch * c.partition.pp, p.stps * 1e-12);
-    if (c.partition.ranks() == 1) ASSERT_EQ(p.step.collectives.in(seconds), 0);
+    if (c.partition.ranks() == 1) {
+      ASSERT_EQ(p.step.collectives.in(seconds), 0);
+    }
     ASSERT_LE(p.step.total.in(seconds),
               (p.step.memory + p.step.compute + p.step.sync).in(seconds) * (1 + 1e-12));
     // More of anything never slows a step.

@@ -6,7 +6,7 @@
 
 #include "model/prediction.hpp"
 
-namespace limen::cli {
+namespace limen::report {
 
 struct PredictedCase {
   std::string model, machine;
@@ -18,7 +18,10 @@ struct PredictedCase {
 std::string to_table(const std::vector<PredictedCase>& cases);
 std::string to_json(const std::vector<PredictedCase>& cases);
 
+// A limit's name for a reader: "memory bandwidth".
+std::string words(model::Limit limit);
+
 // A figure to three significant digits: 1,234 or 12.3 or 0.123.
 std::string figure(double value);
 
-}  // namespace limen::cli
+}  // namespace limen::report

@@ -1,4 +1,4 @@
-#include "cli/predict_table.hpp"
+#include "report/prediction_table.hpp"
 
 #include <cmath>
 
@@ -7,24 +7,10 @@
 
 #include "model/cards/units.hpp"
 
-namespace limen::cli {
+namespace limen::report {
 namespace {
 
 using namespace model;
-
-std::string words(Limit l) {
-  switch (l) {
-    case Limit::memory_bandwidth:
-      return "memory bandwidth";
-    case Limit::compute:
-      return "compute";
-    case Limit::synchronization:
-      return "synchronization";
-    case Limit::memory_capacity:
-      return "memory capacity";
-  }
-  return "";
-}
 
 std::string time(Seconds t) { return cards::to_text(t, 3); }
 
@@ -40,6 +26,20 @@ nlohmann::ordered_json per_limit(const Step& s) {
 }
 
 }  // namespace
+
+std::string words(Limit l) {
+  switch (l) {
+    case Limit::memory_bandwidth:
+      return "memory bandwidth";
+    case Limit::compute:
+      return "compute";
+    case Limit::synchronization:
+      return "synchronization";
+    case Limit::memory_capacity:
+      return "memory capacity";
+  }
+  return "";
+}
 
 std::string figure(double v) {
   if (!std::isfinite(v)) return "-";
@@ -132,4 +132,4 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
   return out.dump(2) + "\n";
 }
 
-}  // namespace limen::cli
+}  // namespace limen::report
