@@ -53,15 +53,15 @@ std::vector<report::PredictedCase> predict_all(const Options& o) {
   std::vector<report::PredictedCase> out;
   for (const auto& t : models) {
     for (long long pp : pps) {
-      if (pp > t.layers)
-        throw Error(fmt::format("--pp {}: {} has only {} layers", pp, t.name, t.layers));
+      if (pp > t.layers())
+        throw Error(fmt::format("--pp {}: {} has only {} layers", pp, t.name, t.layers()));
     }
     for (const auto& m : machines) {
       for (long long context : contexts) {
         for (long long tp : tps) {
           for (long long pp : pps) {
             for (long long batch : batches) {
-              const model::Partition p{static_cast<int>(tp), static_cast<int>(pp)};
+              const model::Partition p{.tp = static_cast<int>(tp), .pp = static_cast<int>(pp)};
               const model::Workload w{static_cast<double>(batch), static_cast<double>(context),
                                       weights, kv};
               out.push_back({t.name, m.name, w, p, model::predict(m, {&t, w, p})});

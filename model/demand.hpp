@@ -1,101 +1,249 @@
-// What one decode step demands of a rank, operator by operator and in total.
+// What one step demands of the busiest rank, operator by operator and in total.
 //
-// Conventions. A step yields one token for each of `batch` sequences. Under pipeline parallelism a
-// token passes all stages one after another, so the demand is summed over the stages: it is what
-// lies on the path of one token. Weights are read once a step whatever the batch. Grouped-query
-// attention reads each key and value once for all query heads that share it. Activations stay on
-// chip and are not counted: the ideal limit must not be beatable. The embedding table is looked up,
-// not read; the output projection is read whole.
+// Conventions. Under pipeline parallelism a token passes all stages one after another, so the
+// demand is summed over the stages: it is what lies on the path of one token. Weights are read once
+// a step whatever the batch; of the experts, those that some token picked. Grouped-query attention
+// reads each key and value once for all query heads that share it. Activations stay on chip and are
+// not counted: the ideal limit must not be beatable. The embedding table is looked up, not read;
+// the output projection is read whole.
+//
+// Exchanges, per layer, of activations of 16 bits:
+//   after attention, tp > 1               all-reduce among tp
+//   after a dense network, tp > 1         all-reduce among tp
+//   after experts, dp = 1, tp > 1         all-reduce among tp (tokens are on every rank; each takes
+//   its experts' part) before and after experts, dp, ep > 1  all-to-all among ep, of top_k copies
+//   of a rank's tokens the same, ep = 1                      all-gather before, reduce-scatter
+//   after, among tp * dp
+// and once a step for the split embedding and output tables, tp > 1: all-reduce among tp; between
+// stages: a hop.
 #pragma once
 
+#include <array>
+
+#include "model/exchange.hpp"
+#include "model/routing.hpp"
 #include "model/transformer.hpp"
+#include "model/work.hpp"
 
 namespace limen::model {
 
-enum class Kind { linear, attention };
+enum class Part { linear, experts, attention };
 
 template <class S>
 struct OperatorOf {
   const char* name;
-  Kind kind;
-  S count;            // executions in a step (once a layer, or once)
-  S weights;          // of one execution, on one rank
-  WorkOf<S> work;     // of one execution, on one rank: weights or KV bytes, matrix FLOPs
-  FlopsOf<S> scalar;  // operations of one execution that are no matrix product (norms, softmax,
-                      // rotations, gates)
+  Part part;
+  S count;            // executions in a step
+  S weights;          // that one execution reads, on the busiest rank
+  WorkOf<S> work;     // of one execution: weights or KV bytes, matrix FLOPs
+  FlopsOf<S> scalar;  // operations of one execution that are no matrix product
 };
 
-// Calls f(operator) for each operator of a step, in the order of execution.
+// An exchange on the critical path. `bytes`: of the vector that is reduced or gathered; all-to-all:
+// that a rank sends.
+template <class S>
+struct ExchangeOf {
+  Exchange kind;
+  int ranks;
+  S count;
+  BytesOf<S> bytes;
+};
+
+// Calls on_operator for each operator of a step and on_exchange for each exchange.
 // Scalar operations an element: norm 4, rotation 3, softmax 5 a score, gate 5, residual 1.
-template <class S, class F>
-constexpr void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p, F&& f) {
-  const S m = w.batch, tp = S(p.tp), layers = S(static_cast<double>(t.layers));
-  const double d = static_cast<double>(t.hidden), ffn = static_cast<double>(t.ffn);
+template <class S, class F, class G>
+void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p, F&& on_operator,
+                       G&& on_exchange) {
+  const double d = double(t.hidden), tp = p.tp;
+  const S m = w.batch / S(double(p.dp)) * w.tokens;  // tokens of an attention replica
   const double wb = weight_bytes(w.weights), kb = element_bytes(w.kv);
-  auto linear = [&](const char* name, S count, double rows, double cols, S scalar) {
-    const S weights = S(rows * cols) / tp;
-    f(OperatorOf<S>{name,
-                    Kind::linear,
-                    count,
-                    weights,
-                    {bytes(weights * S(wb)), bytes(S(0)), flops(S(2) * weights * m)},
-                    flops(scalar)});
+  auto linear = [&](const char* name, Part part, S count, S weights, double bytes_each, S tokens,
+                    S scalar) {
+    on_operator(OperatorOf<S>{
+        name,
+        part,
+        count,
+        weights,
+        {bytes(weights * S(bytes_each)), bytes(S(0.0)), flops(S(2.0) * weights * tokens)},
+        flops(scalar)});
   };
-  linear("qkv", layers, t.q_width() + 2 * t.kv_width(), d,
-         m * (S(4 * d) + S(3 * (t.q_width() + t.kv_width())) / tp));
-  // Heads are split over ranks; beyond one KV head a rank the heads are replicated.
-  const S kv_share = S(static_cast<double>(p.tp < t.kv_heads ? p.tp : t.kv_heads));
-  const S per_token = S(t.kv_elements() * kb) / kv_share;
-  f(OperatorOf<S>{"attention",
-                  Kind::attention,
-                  layers,
-                  S(0),
-                  {bytes(m * w.context * per_token), bytes(m * per_token),
-                   flops(S(4) * m * w.context * S(t.q_width()) / tp)},
-                  flops(S(5) * m * w.context * S(static_cast<double>(t.query_heads)) / tp)});
-  linear("output", layers, d, t.q_width(), m * S(d));
-  linear("gate-up", layers, 2 * ffn, d, m * (S(4 * d) + S(5 * ffn) / tp));
-  linear("down", layers, d, ffn, m * S(d));
-  linear("head", S(1), static_cast<double>(t.vocabulary), d, m * S(4 * d));
+  auto all_reduce = [&](S count) {
+    if (p.tp > 1)
+      on_exchange(ExchangeOf<S>{Exchange::all_reduce, p.tp, count, bytes(m * S(2 * d))});
+  };
+
+  for (const AttentionLayers& a : t.attention) {
+    if (a.layers == 0) continue;
+    const S layers = S(double(a.layers));
+    // Heads are split over ranks; beyond one KV head a rank they are replicated, and a latent cache
+    // always is.
+    const double share = a.latent() ? 1.0 : double(p.tp < a.kv_heads ? p.tp : a.kv_heads);
+    const double out = a.out_width() * d / tp;
+    const double in = a.latent() ? 0 : d * (a.q_width() / tp + 2 * a.k_width() / share);
+    const S norm_and_rotation = m * S(4 * d + 3 * (a.q_width() / tp + a.k_width() / share));
+    double projections = in;
+    if (a.latent()) {
+      // The down-projections are not split; those out of the latent space are, by heads.
+      projections = t.attention_weights(a) - a.out_width() * d;
+      const double unsplit = d * double(a.q_rank + a.kv_rank + a.rope);
+      projections = unsplit + (projections - unsplit) / tp;
+    }
+    linear("qkv", Part::linear, layers, S(projections), wb, m, norm_and_rotation);
+
+    // Tokens in sight: the context; a window at most; in a chunk, what of it has gone by; of a
+    // sparse one, the top.
+    S seen = w.context;
+    if (a.window > 0) {
+      const S window = S(double(a.window));
+      if (a.chunked) {
+        using std::floor;
+        seen = w.context - window * floor((w.context - S(1.0)) / window);
+      } else {
+        seen = min(seen, window);
+      }
+    }
+    const double indexer =
+        a.index_heads > 0 ? double(a.index_dim) : 0;  // its keys are read for every token
+    const S all = seen;
+    if (a.index_top > 0) seen = min(seen, S(double(a.index_top)));
+    const double per_token = (a.kv_elements() - indexer) * kb / share;
+    const S sequences = w.batch / S(double(p.dp));
+    // New tokens attend to what is before them and to themselves; a step reads the cache once for
+    // all of them.
+    const S scores = m * (seen + (w.tokens - S(1.0)) * S(0.5));
+    const double score_width =
+        a.latent() ? double(a.query_heads * (2 * a.kv_rank + a.rope)) : 2 * a.q_width();
+    on_operator(OperatorOf<S>{
+        "attention",
+        Part::attention,
+        layers,
+        S(0.0),
+        {bytes(sequences * ((seen + w.tokens - S(1.0)) * S(per_token) + all * S(indexer * kb))),
+         bytes(m * S(per_token + indexer * kb)),
+         flops(scores * S(2 * score_width / tp) +
+               m * all * S(2.0 * double(a.index_heads * a.index_dim) / tp))},
+        flops(scores * S(5.0 * double(a.query_heads) / tp))});
+    linear("output", Part::linear, layers, S(out), wb, m, m * S(d));
+    all_reduce(layers);
+  }
+
+  for (const FeedForwardLayers& f : t.feed_forward) {
+    if (f.layers == 0) continue;
+    const S layers = S(double(f.layers));
+    if (f.width > 0) {
+      const double down = d * double(f.width) / tp, gate_up = f.gated ? 2 * down : down;
+      linear("gate-up", Part::linear, layers, S(gate_up), wb, m,
+             m * S(4 * d + 5.0 * double(f.width) / tp));
+      linear("down", Part::linear, layers, S(down), wb, m, m * S(d));
+    }
+    if (f.experts == 0) {
+      all_reduce(layers);
+      continue;
+    }
+    linear("router", Part::linear, layers, S(d * double(f.experts)), wb, m,
+           m * S(5.0 * double(f.experts)));
+    const double k = double(f.top_k), here = double(f.experts) / p.ep;
+    const S routed = w.batch * w.tokens;  // tokens of all replicas
+    const S read = share_of_experts_read(routed, double(f.experts), k);
+    // Imbalance of the busiest of the ep ranks: of experts read, and of tokens computed. Its own
+    // slope is left out.
+    const double tokens = value_of(routed);
+    const double reading = busiest_count(here, value_of(read), p.ep) / (here * value_of(read));
+    const double computing = busiest_count(tokens * k, 1.0 / p.ep, p.ep) / (tokens * k / p.ep);
+    const double each =
+        t.expert_weights(f) * p.ep / double(p.stage_ranks());  // of an expert, on a rank
+    const S weights = read * S(here * reading * each);
+    const S pairs = routed * S(k / p.ep * computing);
+    const WorkOf<S> work{bytes(weights * S(weight_bytes(w.experts))), bytes(S(0.0)),
+                         flops(pairs * S(2 * each))};
+    const FlopsOf<S> gates =
+        flops(pairs * S(5.0 * double(f.expert_width) * p.ep / double(p.stage_ranks())));
+    // Gate-up and down are two executions of the same kind.
+    on_operator(OperatorOf<S>{"experts", Part::experts, S(2.0) * layers, weights * S(0.5),
+                              S(0.5) * work, S(0.5) * gates});
+    if (p.dp == 1) {
+      all_reduce(layers);
+    } else if (p.ep > 1) {
+      on_exchange(
+          ExchangeOf<S>{Exchange::all_to_all, p.ep, S(2.0) * layers, bytes(m * S(2 * d * k / tp))});
+    } else {
+      const BytesOf<S> everything = bytes(routed * S(2 * d));
+      on_exchange(ExchangeOf<S>{Exchange::all_gather, p.stage_ranks(), layers, everything});
+      on_exchange(ExchangeOf<S>{Exchange::reduce_scatter, p.stage_ranks(), layers, everything});
+    }
+  }
+
+  linear("head", Part::linear, S(1.0), S(t.head_weights() / tp), wb, m, m * S(4 * d));
+  all_reduce(S(2.0));
+  if (p.pp > 1)
+    on_exchange(ExchangeOf<S>{Exchange::hop, 2, S(double(p.pp - 1)), bytes(m * S(2 * d))});
 }
 
-// Totals of a step on one rank, and what the rank must hold.
+// Totals of a step on the busiest rank, and what a rank must hold.
 template <class S>
 struct DemandOf {
-  S weights{};  // read in the step
-  WorkOf<S> linear{}, attention{};
+  struct Group {
+    S weights{};  // read
+    WorkOf<S> work{};
+    S operators{};
+  };
+  std::array<Group, 3> parts;  // by Part
   FlopsOf<S> scalar{};
-  S operators{};                 // operators dispatched
-  S all_reduces{}, hops{};       // collectives on the critical path
-  BytesOf<S> message{};          // of one of them: the activations of the batch, 16 bits each
-  BytesOf<S> weights_held{};     // on the rank that holds most
-  BytesOf<S> kv_per_sequence{};  // held on a rank for one sequence in flight in each stage
+  std::array<ExchangeOf<S>, 4> exchanges{};  // those with a count above zero come first
+  int exchange_count = 0;
+  BytesOf<S> weights_held{};  // on the rank that holds most
+  BytesOf<S>
+      kv_per_sequence{};  // held on a rank for one sequence of the batch, with all stages busy
+
+  constexpr Group& part(Part p) { return parts[std::size_t(p)]; }
+  constexpr const Group& part(Part p) const { return parts[std::size_t(p)]; }
 };
 using Demand = DemandOf<double>;
 
 template <class S>
-constexpr DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
+DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
   DemandOf<S> total;
-  const double layers = static_cast<double>(t.layers);
-  const double stage_layers = static_cast<double>((t.layers + p.pp - 1) / p.pp);
-  BytesOf<S> kv_layer;
-  for_each_operator<S>(t, w, p, [&](const OperatorOf<S>& o) {
-    auto& group = o.kind == Kind::linear ? total.linear : total.attention;
-    group = group + o.count * o.work;
-    total.weights = total.weights + o.count * o.weights;
-    total.scalar = total.scalar + o.count * o.scalar;
-    total.operators = total.operators + o.count;
-    if (o.kind == Kind::attention) kv_layer = o.work.written / w.batch * (w.context + S(1));
-  });
-  // Two all-reduces a layer (after the attention's and the network's output matrices), one for the
-  // embedding's and one for the head's split vocabulary.
-  if (p.tp > 1) total.all_reduces = S(2 * layers + 2);
-  total.hops = S(static_cast<double>(p.pp - 1));
-  total.message = bytes(w.batch * S(2.0 * static_cast<double>(t.hidden)));
-  const double edge = t.head_weights() * (t.tied && p.pp == 1 ? 1 : p.pp == 1 ? 2 : 1);
-  total.weights_held = bytes(
-      S((stage_layers * t.layer_weights() + edge) * weight_bytes(w.weights)) / S(double(p.tp)));
-  total.kv_per_sequence = S(stage_layers * p.pp) * kv_layer;
+  for_each_operator<S>(
+      t, w, p,
+      [&](const OperatorOf<S>& o) {
+        auto& group = total.part(o.part);
+        group.work = group.work + o.count * o.work;
+        group.weights = group.weights + o.count * o.weights;
+        group.operators = group.operators + o.count;
+        total.scalar = total.scalar + o.count * o.scalar;
+      },
+      [&](const ExchangeOf<S>& e) {
+        for (int i = 0; i < total.exchange_count; ++i) {
+          auto& known = total.exchanges[std::size_t(i)];
+          if (known.kind == e.kind && known.ranks == e.ranks) {  // of the same size, too
+            known.count = known.count + e.count;
+            return;
+          }
+        }
+        total.exchanges[std::size_t(total.exchange_count++)] = e;
+      });
+
+  // A stage of ceil(layers / pp) layers is the one that holds most; the first or last has a table
+  // besides. Of what is read in a step all is held; of the experts also those that nobody picked.
+  const double stage = double((t.layers() + p.pp - 1) / p.pp) / double(t.layers());
+  const double wb = weight_bytes(w.weights), table = t.head_weights() * wb / p.tp;
+  double experts = 0;
+  for (const FeedForwardLayers& f : t.feed_forward) {
+    experts += double(f.layers * f.experts) * t.expert_weights(f) * weight_bytes(w.experts) /
+               p.stage_ranks();
+  }
+  S cached = S(0.0);  // bytes of a sequence, all layers
+  for (const AttentionLayers& a : t.attention) {
+    const double share = a.latent() ? 1.0 : double(p.tp < a.kv_heads ? p.tp : a.kv_heads);
+    if (a.layers == 0) continue;
+    const S kept = w.context + w.tokens - S(1.0);
+    cached = cached + S(double(a.layers) * a.kv_elements() * element_bytes(w.kv) / share) *
+                          (a.window > 0 ? min(kept, S(double(a.window))) : kept);
+  }
+  const S layers_held = total.part(Part::linear).weights * S(wb) - S(table);
+  total.weights_held =
+      bytes((layers_held + S(experts)) * S(stage) + S(table * (p.pp == 1 && !t.tied ? 2 : 1)));
+  total.kv_per_sequence = bytes(cached * S(stage * p.pp / double(p.dp)));
   return total;
 }
 

@@ -29,7 +29,7 @@ struct LinearLaw {
   double scatter = 0;  // relative error (rms) on shapes left out of the fit
 };
 
-// All-reduce among `ranks`, for messages of `from` bytes and more: t = alpha + beta * bytes.
+// A collective among `ranks`, for messages of `from` bytes and more: t = alpha + beta * bytes.
 struct CollectivePiece {
   int ranks = 2;
   Bytes from;
@@ -54,6 +54,7 @@ struct Machine {
   std::string description;
   int devices = 1;
   int ranks_per_device = 1;
+  int devices_per_node = 0;  // that share the links of sync.tp; 0: all
 
   std::optional<Parameter<Bytes>> memory_capacity;            // per device
   std::optional<Parameter<BytesPerSecond>> memory_bandwidth;  // per device, reading: the peak
@@ -73,7 +74,10 @@ struct Machine {
       sync_floor;  // a flag one way, or the best kernel known: no collective is faster
   std::optional<Parameter<Seconds>>
       sync_barrier;  // among the threads of a device; contained in `fixed`
-  std::vector<CollectivePiece> all_reduce;
+  std::optional<Parameter<Seconds>> sync_net;  // between nodes: one step of a collective
+  std::optional<Parameter<BytesPerSecond>>
+      sync_net_bandwidth;  // of a device's share of the network
+  std::vector<CollectivePiece> all_reduce, all_gather, reduce_scatter, all_to_all;
 
   std::vector<MemoryLevel> levels;
   std::vector<std::string> unidentified;  // what the data could not tell, in words
@@ -81,6 +85,15 @@ struct Machine {
   LinearLaw& law(Format f) { return linear[static_cast<int>(f)]; }
   const LinearLaw& law(Format f) const { return linear[static_cast<int>(f)]; }
 };
+
+// Calls f(key, pieces) for each kind of collective that has laws of its own.
+template <class M, class F>
+void for_each_collective(M& m, F&& f) {
+  f("sync.all_reduce", m.all_reduce);
+  f("sync.all_gather", m.all_gather);
+  f("sync.reduce_scatter", m.reduce_scatter);
+  f("sync.all_to_all", m.all_to_all);
+}
 
 // Calls f(key, optional parameter) for every named parameter, in the order and with the keys of a
 // machine file.
@@ -103,6 +116,8 @@ void for_each_parameter(M& m, F&& f) {
   f("sync.tp_bandwidth", m.sync_tp_bandwidth);
   f("sync.pp", m.sync_pp);
   f("sync.pp_bandwidth", m.sync_pp_bandwidth);
+  f("sync.net", m.sync_net);
+  f("sync.net_bandwidth", m.sync_net_bandwidth);
   f("sync.floor", m.sync_floor);
   f("sync.barrier", m.sync_barrier);
 }

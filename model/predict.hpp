@@ -15,19 +15,32 @@
 
 namespace limen::model {
 
+// How one part of a step runs: at its peak, and as calibrated.
+template <class S>
+struct PartRatesOf {
+  S efficiency{};                  // of the bandwidth
+  SecondsOf<S> fixed;              // per operator
+  SecondsOf<S> unpack;             // per weight
+  FlopsPerSecondOf<S> peak, rate;  // of matrix products
+};
+
+// alpha + beta * bytes.
+template <class S>
+struct ExchangeTimeOf {
+  SecondsOf<S> alpha;
+  SecondsPerByteOf<S> beta;
+};
+
 // The machine as one rank sees it, for one partition, weight format and message: plain numbers.
 template <class S>
 struct RatesOf {
   BytesOf<S> capacity;
-  BytesPerSecondOf<S> bandwidth;  // peak
-  S linear_efficiency{}, attention_efficiency{};
-  SecondsOf<S> fixed;                  // per operator
-  SecondsOf<S> unpack;                 // per weight
-  FlopsPerSecondOf<S> peak, rate;      // matrix products of weights: peak, and as calibrated
-  FlopsPerSecondOf<S> attention_peak;  // matrix products of attention
-  FlopsPerSecondOf<S> scalar;          // everything else
-  SecondsOf<S> all_reduce_ideal, all_reduce;
-  SecondsOf<S> hop_ideal, hop;
+  BytesPerSecondOf<S> bandwidth;        // peak
+  std::array<PartRatesOf<S>, 3> parts;  // by Part
+  FlopsPerSecondOf<S> scalar;           // everything that is no matrix product
+  std::array<ExchangeTimeOf<S>, 4> exchanges, exchanges_ideal;  // in the order of the demand's
+
+  constexpr PartRatesOf<S>& part(Part p) { return parts[std::size_t(p)]; }
 };
 using Rates = RatesOf<double>;
 
@@ -52,19 +65,35 @@ constexpr const char* name(Limit l) {
 template <class S>
 struct StepOf {
   SecondsOf<S> memory, compute, sync;
-  SecondsOf<S> linear, attention, collectives,
-      fixed;  // what the step is made of: linear + attention + the rest
+  SecondsOf<S> linear, experts, attention, exchanges, fixed;  // what a calibrated step is made of
   SecondsOf<S> total;
 };
 using Step = StepOf<double>;
 
 template <class S>
+constexpr SecondsOf<S> exchange_time(const std::array<ExchangeTimeOf<S>, 4>& times,
+                                     const DemandOf<S>& d) {
+  SecondsOf<S> sum = seconds(S(0.0));
+  for (int i = 0; i < d.exchange_count; ++i) {
+    const auto& e = d.exchanges[std::size_t(i)];
+    const auto& t = times[std::size_t(i)];
+    sum = sum + e.count * (t.alpha + t.beta * e.bytes);
+  }
+  return sum;
+}
+
+template <class S>
 constexpr StepOf<S> ideal_step(const RatesOf<S>& r, const DemandOf<S>& d) {
   StepOf<S> s;
-  s.memory = (d.linear.moved() + d.attention.moved()) / r.bandwidth;
-  s.compute = d.linear.flops / r.peak + d.attention.flops / r.attention_peak + d.scalar / r.scalar;
-  s.collectives = d.all_reduces * r.all_reduce_ideal + d.hops * r.hop_ideal;
-  s.sync = s.collectives;
+  BytesOf<S> moved = bytes(S(0.0));
+  s.compute = d.scalar / r.scalar;
+  for (std::size_t i = 0; i < d.parts.size(); ++i) {
+    moved = moved + d.parts[i].work.moved();
+    s.compute = s.compute + d.parts[i].work.flops / r.parts[i].peak;
+  }
+  s.memory = moved / r.bandwidth;
+  s.exchanges = exchange_time(r.exchanges_ideal, d);
+  s.sync = s.exchanges;
   s.total = max(s.memory, s.compute) + s.sync;
   return s;
 }
@@ -72,18 +101,22 @@ constexpr StepOf<S> ideal_step(const RatesOf<S>& r, const DemandOf<S>& d) {
 template <class S>
 constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
   StepOf<S> s;
-  const auto linear_memory = d.linear.moved() / (r.bandwidth * r.linear_efficiency);
-  const auto linear_compute = d.weights * r.unpack + d.linear.flops / r.rate;
-  const auto attention_memory = d.attention.moved() / (r.bandwidth * r.attention_efficiency);
-  const auto attention_compute = d.attention.flops / r.attention_peak + d.scalar / r.scalar;
-  s.linear = max(linear_memory, linear_compute);
-  s.attention = max(attention_memory, attention_compute);
-  s.memory = linear_memory + attention_memory;
-  s.compute = linear_compute + attention_compute;
-  s.collectives = d.all_reduces * r.all_reduce + d.hops * r.hop;
-  s.fixed = d.operators * r.fixed;
-  s.sync = s.collectives + s.fixed;
-  s.total = s.linear + s.attention + s.sync;
+  s.memory = s.compute = s.fixed = seconds(S(0.0));
+  SecondsOf<S>* const part_times[] = {&s.linear, &s.experts, &s.attention};
+  for (std::size_t i = 0; i < d.parts.size(); ++i) {
+    const auto& part = d.parts[i];
+    const auto& rates = r.parts[i];
+    const auto memory = part.work.moved() / (r.bandwidth * rates.efficiency);
+    auto compute = part.weights * rates.unpack + part.work.flops / rates.rate;
+    if (Part(i) == Part::attention) compute = compute + d.scalar / r.scalar;
+    *part_times[i] = max(memory, compute);
+    s.memory = s.memory + memory;
+    s.compute = s.compute + compute;
+    s.fixed = s.fixed + part.operators * rates.fixed;
+  }
+  s.exchanges = exchange_time(r.exchanges, d);
+  s.sync = s.exchanges + s.fixed;
+  s.total = s.linear + s.experts + s.attention + s.sync;
   return s;
 }
 

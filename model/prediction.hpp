@@ -30,10 +30,6 @@ struct Case {
 
 namespace detail {
 
-inline Step calibrated(const Machine& m, const Case& c, const Demand& d) {
-  return calibrated_step(rates(m, c.workload.weights, c.partition, d.message), d);
-}
-
 // Relative half-widths add in quadrature: parameters are taken as independent, each moved to the
 // ends of its interval. The scatter of a law about its fit, on shapes it has not seen, counts
 // as 1.64 standard deviations of its part.
@@ -58,10 +54,30 @@ void move_parameter(P& parameter, Spread& spread, double time, F&& step_time) {
 
 }  // namespace detail
 
+// Why a case cannot be run at all, whatever the memory; empty if it can.
+inline std::string impossible(const Machine& m, const Case& c) {
+  const Partition& p = c.partition;
+  auto text = [](double v) { return std::to_string(static_cast<long long>(v)); };
+  const int devices = devices_needed(m, p);
+  if (devices > m.devices)
+    return "needs " + text(devices) + " devices, the machine has " + text(m.devices);
+  if (std::fmod(c.workload.batch, p.dp) != 0) {
+    return "a batch of " + text(c.workload.batch) + " cannot be split over " + text(p.dp) +
+           " attention replicas";
+  }
+  if (p.stage_ranks() % p.ep != 0)
+    return "ep = " + text(p.ep) + " does not divide tp * dp = " + text(p.stage_ranks());
+  for (const auto& f : c.transformer->feed_forward) {
+    if (f.layers > 0 && f.experts % p.ep != 0)
+      return text(double(f.experts)) + " experts cannot be split over ep = " + text(p.ep);
+  }
+  return "";
+}
+
 // Predicts one case on a machine that has memory.bandwidth and a matrix peak.
 inline Prediction predict(const Machine& machine, const Case& c) {
   const Demand d = demand<double>(*c.transformer, c.workload, c.partition);
-  const Rates r = rates(machine, c.workload.weights, c.partition, d.message);
+  const Rates r = rates(machine, c.workload, c.partition, d);
   Prediction out;
   out.ideal = ideal_step(r, d);
   out.step = calibrated_step(r, d);
@@ -70,32 +86,39 @@ inline Prediction predict(const Machine& machine, const Case& c) {
   const double room = (r.capacity - d.weights_held) / d.kv_per_sequence;
   out.largest_batch = room >= 1 ? std::floor(room) : 0;
   const double fill = out.held / r.capacity;
-  const bool enough_devices = devices_needed(machine, c.partition) <= machine.devices;
-  out.fits = fill <= 1 && enough_devices;
+  out.why_not = impossible(machine, c);
+  out.fits = fill <= 1 && out.why_not.empty();
   out.limits = binding(out.step, fill);
   out.limits_ideal = binding(out.ideal, fill);
 
   const double time = out.step.total.in(seconds);
   detail::Spread spread;
   Machine moved = machine;
-  auto step_time = [&] { return detail::calibrated(moved, c, d).total.in(seconds); };
+  auto step_time = [&] {
+    return calibrated_step(rates(moved, c.workload, c.partition, d), d).total.in(seconds);
+  };
   for_each_parameter(moved, [&](const std::string&, auto& p) {
     if (p) detail::move_parameter(*p, spread, time, step_time);
   });
-  for (auto& piece : moved.all_reduce) {
-    detail::move_parameter(piece.alpha, spread, time, step_time);
-    detail::move_parameter(piece.beta, spread, time, step_time);
-  }
+  for_each_collective(moved, [&](const std::string&, auto& pieces) {
+    for (auto& piece : pieces) {
+      detail::move_parameter(piece.alpha, spread, time, step_time);
+      detail::move_parameter(piece.beta, spread, time, step_time);
+    }
+  });
   constexpr double z90 = 1.6449;
-  const double linear = z90 * machine.law(c.workload.weights).scatter * out.step.linear.in(seconds);
-  spread.add(linear);
-  spread.add(-linear);
-  if (c.partition.tp > 1) {
-    const CollectiveLaw law = all_reduce_law(machine, c.partition.tp, d.message);
-    out.extrapolated = law.extrapolated;
-    const double sync = z90 * law.scatter * out.step.collectives.in(seconds);
-    spread.add(sync);
-    spread.add(-sync);
+  auto scatter = [&](double relative, Seconds part) {
+    const double delta = z90 * relative * part.in(seconds);
+    spread.add(delta);
+    spread.add(-delta);
+  };
+  scatter(machine.law(c.workload.weights).scatter, out.step.linear);
+  scatter(machine.law(c.workload.experts).scatter, out.step.experts);
+  for (int i = 0; i < d.exchange_count; ++i) {
+    const auto& e = d.exchanges[std::size_t(i)];
+    const CollectiveLaw law = collective_law(machine, e.kind, e.ranks, e.bytes);
+    out.extrapolated = out.extrapolated || law.extrapolated;
+    scatter(law.scatter, e.count * (law.alpha + law.beta * e.bytes));
   }
   const double slow = time + std::sqrt(spread.up);
   const double fast = std::fmax(time - std::sqrt(spread.down), out.ideal.total.in(seconds));
@@ -109,10 +132,7 @@ inline Prediction predict(const Machine& machine, const Case& c) {
   out.stps_low = in_flight * out.utps_low;
   out.stps_high = in_flight * out.utps_high;
   out.stps_ideal = in_flight * out.utps_ideal;
-  if (!enough_devices) {
-    out.why_not = "needs " + std::to_string(devices_needed(machine, c.partition)) +
-                  " devices, the machine has " + std::to_string(machine.devices);
-  } else if (!out.fits) {
+  if (fill > 1 && out.why_not.empty()) {
     auto gb = [](Bytes b) {
       const std::string text = std::to_string(b.in(gigabytes));
       return text.substr(0, text.find('.') + 2);

@@ -98,6 +98,8 @@ constexpr auto operator/(Quantity<A, S> a, Quantity<B, S> b) {
 }
 
 constexpr double max(double a, double b) { return a < b ? b : a; }
+constexpr double min(double a, double b) { return b < a ? b : a; }
+constexpr double value_of(double a) { return a; }  // of a dual number: without its slopes
 template <class D, class S>
 constexpr Quantity<D, S> max(Quantity<D, S> a, Quantity<D, S> b) {
   return Quantity<D, S>::raw(max(a.value_, b.value_));

@@ -20,10 +20,6 @@ inline const Parameter<FlopsPerSecond>* matrix_peak(const Machine& m, Format f) 
   return nullptr;
 }
 
-// The law of an all-reduce of `message` bytes among `ranks`. Without a fit for that number of
-// ranks, that of the next larger one holds (a domain is as slow as its far corner); beyond the
-// largest, alpha grows with the number of doublings and beta with the ring's 2 (p - 1) / p. Without
-// any fit: sync.tp, and the ring over links of sync.tp_bandwidth.
 struct CollectiveLaw {
   Seconds alpha;
   SecondsPerByte beta;
@@ -31,37 +27,76 @@ struct CollectiveLaw {
   bool extrapolated = false;
 };
 
-// A ring sends each byte 2 (p - 1) / p times over a device's links.
-inline double ring_share(int ranks) { return 2.0 * (ranks - 1) / ranks; }
-inline SecondsPerByte ring_time(const Machine& m, int ranks) {
-  if (!m.sync_tp_bandwidth) return seconds_per_byte(0.0);
-  return Quantity<Scalar>(ring_share(ranks)) / m.sync_tp_bandwidth->value;
+// Times that each byte of the vector crosses a device's links: 2 (p - 1) / p in a ring all-reduce,
+// half of it in its two halves, and (p - 1) / p of what a rank sends in an all-to-all.
+inline double link_crossings(Exchange kind, int ranks) {
+  return (kind == Exchange::all_reduce ? 2.0 : 1.0) * (ranks - 1) / ranks;
+}
+inline SecondsPerByte link_time(const std::optional<Parameter<BytesPerSecond>>& bandwidth,
+                                Exchange kind, int ranks) {
+  if (!bandwidth) return seconds_per_byte(0.0);
+  return Quantity<Scalar>(link_crossings(kind, ranks)) / bandwidth->value;
 }
 
-inline const CollectivePiece& piece_for(const Machine& m, int fitted_ranks, Bytes message) {
-  const CollectivePiece* best = nullptr;
-  for (const auto& p : m.all_reduce) {
-    if (p.ranks == fitted_ranks && (!best || (p.from <= message && p.from >= best->from)))
-      best = &p;
-  }
-  return *best;
-}
-
-inline CollectiveLaw all_reduce_law(const Machine& m, int ranks, Bytes message) {
+// The law that was fitted for `ranks` and messages of this size. Without a fit for that number of
+// ranks, that of the next larger one holds (a domain is as slow as its far corner); beyond the
+// largest, alpha grows with the number of doublings and beta with the crossings of the links.
+inline CollectiveLaw fitted_law(const std::vector<CollectivePiece>& pieces, Exchange kind,
+                                int ranks, Bytes message) {
   int fitted = 0, largest = 0;
-  for (const auto& p : m.all_reduce) {
+  for (const auto& p : pieces) {
     if (p.ranks >= ranks && (fitted == 0 || p.ranks < fitted)) fitted = p.ranks;
     largest = std::max(largest, p.ranks);
   }
-  if (largest == 0) return {m.sync_tp ? m.sync_tp->value : seconds(0.0), ring_time(m, ranks)};
   const bool extrapolated = fitted == 0;
   if (extrapolated) fitted = largest;
-  const CollectivePiece& piece = piece_for(m, fitted, message);
-  CollectiveLaw law{piece.alpha.value, piece.beta.value, piece.scatter, extrapolated};
+  const CollectivePiece* piece = nullptr;
+  for (const auto& p : pieces) {
+    if (p.ranks == fitted && (!piece || (p.from <= message && p.from >= piece->from))) piece = &p;
+  }
+  CollectiveLaw law{piece->alpha.value, piece->beta.value, piece->scatter, extrapolated};
   if (extrapolated) {
     law.alpha = law.alpha * (std::log2(ranks) / std::log2(fitted));
-    law.beta = law.beta * (ring_share(ranks) / ring_share(fitted));
+    law.beta = law.beta * (link_crossings(kind, ranks) / link_crossings(kind, fitted));
   }
+  return law;
+}
+
+// Within one node: the kind's own fit; else the all-reduce's (its halves take as long to begin and
+// half as long a byte); else sync.tp, and the crossings of links of sync.tp_bandwidth.
+inline CollectiveLaw node_law(const Machine& m, Exchange kind, int ranks, Bytes message) {
+  const auto& own = kind == Exchange::all_gather       ? m.all_gather
+                    : kind == Exchange::reduce_scatter ? m.reduce_scatter
+                    : kind == Exchange::all_to_all     ? m.all_to_all
+                                                       : m.all_reduce;
+  if (!own.empty()) return fitted_law(own, kind, ranks, message);
+  if (!m.all_reduce.empty()) {
+    CollectiveLaw law = fitted_law(m.all_reduce, Exchange::all_reduce, ranks, message);
+    law.beta = law.beta * 0.5;
+    return law;
+  }
+  return {m.sync_tp ? m.sync_tp->value : seconds(0.0), link_time(m.sync_tp_bandwidth, kind, ranks)};
+}
+
+// Over several nodes, where sync.net is known: within the node, then between nodes, each device
+// with its share of the vector over its part of the network, a step for each doubling of the nodes.
+inline CollectiveLaw collective_law(const Machine& m, Exchange kind, int ranks, Bytes message) {
+  if (kind == Exchange::hop) {
+    if (!m.sync_pp)
+      return {node_law(m, Exchange::all_reduce, 2, message).alpha,
+              link_time(m.sync_tp_bandwidth, Exchange::all_gather, 2)};
+    return {m.sync_pp->value, m.sync_pp_bandwidth
+                                  ? Quantity<Scalar>(1.0) / m.sync_pp_bandwidth->value
+                                  : seconds_per_byte(0.0)};
+  }
+  const int node = m.devices_per_node;
+  if (node == 0 || ranks <= node || !m.sync_net) return node_law(m, kind, ranks, message);
+  const int nodes = (ranks + node - 1) / node;
+  CollectiveLaw law = node > 1 ? node_law(m, kind, node, message) : CollectiveLaw{};
+  law.alpha = law.alpha + m.sync_net->value * std::ceil(std::log2(nodes));
+  // In an all-to-all what leaves the node is not shared out first.
+  const double part = kind == Exchange::all_to_all ? 1.0 : 1.0 / node;
+  law.beta = law.beta + link_time(m.sync_net_bandwidth, kind, nodes) * part;
   return law;
 }
 
@@ -73,36 +108,44 @@ inline int devices_needed(const Machine& m, Partition p) {
 
 // Needs memory.bandwidth and compute.bf16 or compute.fp32 (the reader of machine files insists on
 // them).
-inline Rates rates(const Machine& m, Format weights, Partition p, Bytes message) {
+inline Rates rates(const Machine& m, const Workload& w, Partition p, const Demand& d) {
   // Ranks that share a device have a part of its memory, bandwidth and cores each.
   const double share = static_cast<double>(devices_needed(m, p)) / p.ranks();
-  const LinearLaw& law = m.law(weights);
   Rates r;
   r.capacity = m.memory_capacity ? m.memory_capacity->value * share : bytes(double(INFINITY));
   r.bandwidth = m.memory_bandwidth->value * share;
-  r.linear_efficiency = law.efficiency ? double(law.efficiency->value) : 1.0;
-  r.attention_efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;
-  r.fixed = law.fixed ? law.fixed->value : seconds(0.0);
-  r.unpack = law.unpack ? law.unpack->value / share : seconds(0.0);
-  r.peak = matrix_peak(m, weights)->value * share;
-  r.rate = law.rate ? law.rate->value * share : r.peak;
-  r.attention_peak = matrix_peak(m, Format::bf16)->value *
-                     share;  // scores and sums are computed in 16 bits or more
-  r.scalar = m.compute_scalar ? m.compute_scalar->value * share : r.attention_peak;
-  if (p.tp > 1) {
-    const CollectiveLaw sync = all_reduce_law(m, p.tp, message);
-    r.all_reduce = sync.alpha + sync.beta * message;
-    // A flag from core to core (or the best kernel known) is a floor under any collective.
-    r.all_reduce_ideal = r.all_reduce;
-    if (m.sync_floor) {
-      r.all_reduce_ideal =
-          std::min(r.all_reduce, m.sync_floor->value + ring_time(m, p.tp) * message);
+  auto linear = [&](Format f) {
+    const LinearLaw& law = m.law(f);
+    PartRatesOf<double> part;
+    part.efficiency = law.efficiency ? double(law.efficiency->value) : 1.0;
+    part.fixed = law.fixed ? law.fixed->value : seconds(0.0);
+    part.unpack = law.unpack ? law.unpack->value / share : seconds(0.0);
+    part.peak = matrix_peak(m, f)->value * share;
+    part.rate = law.rate ? law.rate->value * share : part.peak;
+    return part;
+  };
+  r.part(Part::linear) = linear(w.weights);
+  r.part(Part::experts) = linear(w.experts);
+  auto& attention = r.part(Part::attention);
+  attention = r.part(Part::linear);  // dispatched like a linear layer
+  attention.efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;
+  attention.unpack = seconds(0.0);
+  attention.peak =
+      matrix_peak(m, Format::bf16)->value * share;  // scores are computed in 16 bits or more
+  attention.rate = attention.peak;
+  r.scalar = m.compute_scalar ? m.compute_scalar->value * share : attention.peak;
+  for (int i = 0; i < d.exchange_count; ++i) {
+    const auto& e = d.exchanges[std::size_t(i)];
+    const CollectiveLaw law = collective_law(m, e.kind, e.ranks, e.bytes);
+    auto& ideal = r.exchanges_ideal[std::size_t(i)];
+    r.exchanges[std::size_t(i)] = ideal = {law.alpha, law.beta};
+    // A flag from core to core (or the best kernel known) and the links are a floor under any
+    // collective.
+    if (m.sync_floor && e.kind != Exchange::hop) {
+      const ExchangeTimeOf<double> floor{m.sync_floor->value,
+                                         link_time(m.sync_tp_bandwidth, e.kind, e.ranks)};
+      if (floor.alpha + floor.beta * e.bytes < law.alpha + law.beta * e.bytes) ideal = floor;
     }
-  }
-  if (p.pp > 1) {
-    const Seconds alpha = m.sync_pp ? m.sync_pp->value : all_reduce_law(m, 2, message).alpha;
-    r.hop = alpha + (m.sync_pp_bandwidth ? message / m.sync_pp_bandwidth->value : seconds(0.0));
-    r.hop_ideal = r.hop;
   }
   return r;
 }

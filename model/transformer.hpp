@@ -1,68 +1,140 @@
-// The shape of a dense decoder-only transformer, and what one decode step of it must move and
-// compute.
+// The shape of a decoder-only transformer, what is asked of it, and how it is spread over ranks.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 #include "model/format.hpp"
-#include "model/work.hpp"
 
 namespace limen::model {
 
-// Grouped-query attention (multi-head: kv_heads = query_heads; multi-query: 1) and a gated
-// feed-forward network.
-struct Transformer {
-  std::string name;
+// Layers with the same attention. Grouped-query: multi-head has kv_heads = query_heads,
+// multi-query 1. Latent attention (MLA, kv_rank > 0) caches kv_rank + rope elements a token, shared
+// by all heads, and is computed in its absorbed form: queries are taken into the latent space, so
+// that the cache is never expanded.
+struct AttentionLayers {
   std::int64_t layers = 0;
-  std::int64_t hidden = 0;
   std::int64_t query_heads = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
-  std::int64_t ffn = 0;  // width of the gated feed-forward network: three matrices hidden x ffn
-  std::int64_t vocabulary = 0;
-  std::int64_t max_context = 0;
-  bool tied = false;  // one table embeds the input and projects the output
-  bool qkv_bias = false;
+  std::int64_t window = 0;   // tokens that a query sees at most; 0: all
+  bool chunked = false;      // the window is a chunk that starts anew, not one that slides
+  bool bias = false;         // of the projections to queries, keys and values
+  std::int64_t q_rank = 0;   // latent: of the queries; 0: projected at once
+  std::int64_t kv_rank = 0;  // latent: of keys and values; 0: not latent
+  std::int64_t nope = 0, rope = 0, value_dim = 0;  // latent: parts of a head
+  std::int64_t index_heads = 0, index_dim = 0,
+               index_top = 0;  // sparse: an indexer picks index_top tokens
 
-  constexpr double q_width() const { return static_cast<double>(query_heads * head_dim); }
-  constexpr double kv_width() const {
-    return static_cast<double>(kv_heads * head_dim);
-  }  // of K; V is as wide
-
-  // Weights of the matrices of one layer, of the output projection, and of everything (norms and
-  // biases included).
-  constexpr double layer_weights() const {
-    const auto d = static_cast<double>(hidden);
-    return d * (q_width() + 2 * kv_width()) + q_width() * d + 3 * d * static_cast<double>(ffn);
+  constexpr bool latent() const { return kv_rank > 0; }
+  // Widths: of all queries, of all keys (values are as wide in grouped attention), of what goes
+  // into the output matrix.
+  constexpr double q_width() const {
+    return double(query_heads * (latent() ? nope + rope : head_dim));
   }
-  constexpr double head_weights() const { return static_cast<double>(hidden * vocabulary); }
-  constexpr double parameters() const {
-    const auto d = static_cast<double>(hidden);
-    const double small =
-        static_cast<double>(layers) * (2 * d + (qkv_bias ? q_width() + 2 * kv_width() : 0)) + d;
-    return static_cast<double>(layers) * layer_weights() + head_weights() * (tied ? 1 : 2) + small;
+  constexpr double k_width() const { return double(kv_heads * head_dim); }
+  constexpr double out_width() const {
+    return double(query_heads * (latent() ? value_dim : head_dim));
   }
-  // KV elements a token and layer leaves behind.
-  constexpr double kv_elements() const { return 2 * kv_width(); }
+  // Elements that a token leaves in the cache of a layer.
+  constexpr double kv_elements() const {
+    return (latent() ? double(kv_rank + rope) : 2 * k_width()) +
+           double(index_heads ? index_dim : 0);
+  }
 };
 
-// What is asked of it: `batch` sequences, each with `context` tokens in its KV cache, one new token
-// each.
+// Layers with the same feed-forward network: dense, or experts of which a token takes top_k; gated
+// (three matrices) or not (two).
+struct FeedForwardLayers {
+  std::int64_t layers = 0;
+  bool gated = true;
+  std::int64_t width = 0;  // of the dense network, or of the shared experts together; 0: none
+  std::int64_t experts = 0, top_k = 0, expert_width = 0;
+};
+
+struct Transformer {
+  std::string name;
+  std::int64_t hidden = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t max_context = 0;  // 0: unknown
+  bool tied = false;             // one table embeds the input and projects the output
+  std::array<AttentionLayers, 2> attention;
+  std::array<FeedForwardLayers, 2> feed_forward;
+  std::int64_t mtp_layers = 0;    // multi-token prediction modules; not counted in the parameters
+  double nominal_parameters = 0;  // as its name has it; 0: unknown
+
+  constexpr std::int64_t layers() const { return attention[0].layers + attention[1].layers; }
+
+  // Parameters of one layer's matrices.
+  constexpr double attention_weights(const AttentionLayers& a) const {
+    const auto d = double(hidden);
+    double indexer = 0;
+    if (a.index_heads > 0) {
+      indexer = double(a.q_rank ? a.q_rank : hidden) * double(a.index_heads * a.index_dim) +
+                d * double(a.index_dim + a.index_heads);
+    }
+    if (!a.latent()) return d * (a.q_width() + 2 * a.k_width()) + a.out_width() * d + indexer;
+    const double q = a.q_rank ? double(a.q_rank) * (d + a.q_width()) : d * a.q_width();
+    const double kv =
+        d * double(a.kv_rank + a.rope) + double(a.kv_rank * a.query_heads * (a.nope + a.value_dim));
+    return q + kv + a.out_width() * d + indexer;
+  }
+  constexpr double expert_weights(const FeedForwardLayers& f) const {
+    return (f.gated ? 3.0 : 2.0) * double(hidden * f.expert_width);
+  }
+  constexpr double dense_weights(const FeedForwardLayers& f) const {
+    return (f.gated ? 3.0 : 2.0) * double(hidden * f.width) +
+           double(hidden * f.experts);  // with the router
+  }
+  constexpr double head_weights() const { return double(hidden * vocabulary); }
+
+  // All parameters; those of the routed experts alone; those that one token uses (the embedding is
+  // a look-up).
+  constexpr double parameters() const {
+    double sum = head_weights() * (tied ? 1 : 2) + double(hidden);
+    for (const auto& a : attention) {
+      const double bias = a.bias ? a.q_width() + 2 * a.k_width() : 0;
+      sum += double(a.layers) * (attention_weights(a) + 2.0 * double(hidden) + bias);
+    }
+    for (const auto& f : feed_forward) sum += double(f.layers) * dense_weights(f);
+    return sum + expert_parameters();
+  }
+  constexpr double expert_parameters() const {
+    double sum = 0;
+    for (const auto& f : feed_forward) sum += double(f.layers * f.experts) * expert_weights(f);
+    return sum;
+  }
+  constexpr double active_parameters() const {
+    double sum = parameters() - expert_parameters() - (tied ? 0 : head_weights());
+    for (const auto& f : feed_forward) sum += double(f.layers * f.top_k) * expert_weights(f);
+    return sum;
+  }
+};
+
+// A step: each of `batch` sequences brings `tokens` new ones (decode 1, with drafts 1 + k, prefill
+// the prompt) and its cache holds `context` tokens once the first of them is in it.
 template <class S>
 struct WorkloadOf {
   S batch;
   S context;
   Format weights = Format::bf16;
   Format kv = Format::bf16;
+  Format experts = weights;  // of routed experts, where they differ
+  S tokens = S(1.0);
 };
 using Workload = WorkloadOf<double>;
 
-// How it is spread: every layer over `tp` ranks, the layers over `pp` stages.
+// How the model is spread. Every layer over `tp` ranks; the layers over `pp` stages; attention
+// replicated `dp` times, each replica with its share of the batch; the experts over `ep` ranks of a
+// stage's tp * dp, each expert split over the (tp * dp / ep) that are left.
 struct Partition {
   int tp = 1;
   int pp = 1;
-  constexpr int ranks() const { return tp * pp; }
+  int ep = 1;
+  int dp = 1;
+  constexpr int stage_ranks() const { return tp * dp; }
+  constexpr int ranks() const { return tp * pp * dp; }
 };
 
 }  // namespace limen::model

@@ -72,11 +72,19 @@ void set_parameter(model::Machine& m, std::string_view assignment) {
   });
   if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));
   // What was fitted size by size gives way to what is named.
-  for (auto& piece : m.all_reduce) {
-    if (key == "sync.tp") piece.alpha = *m.sync_tp;
-    if (key == "sync.tp_bandwidth") {
-      piece.beta = Parameter<SecondsPerByte>::exact(ring_time(m, piece.ranks),
-                                                    Evidence::hypothetical, "--set");
+  if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
+  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
+      {Exchange::all_reduce, &m.all_reduce},
+      {Exchange::all_gather, &m.all_gather},
+      {Exchange::reduce_scatter, &m.reduce_scatter},
+      {Exchange::all_to_all, &m.all_to_all}};
+  for (const auto& [kind, pieces] : kinds) {
+    for (auto& piece : *pieces) {
+      if (key == "sync.tp") piece.alpha = *m.sync_tp;
+      if (key == "sync.tp_bandwidth") {
+        piece.beta = Parameter<SecondsPerByte>::exact(
+            link_time(m.sync_tp_bandwidth, kind, piece.ranks), Evidence::hypothetical, "--set");
+      }
     }
   }
 }

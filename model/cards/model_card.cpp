@@ -1,5 +1,6 @@
 #include "model/cards/model_card.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -16,85 +17,223 @@ namespace {
 
 using nlohmann::json;
 
-// Dense architectures whose layers are attention + gated network, and what they leave unsaid.
+// What the architectures that are known leave unsaid. An unknown model_type is an error, never a
+// silent dense guess.
 struct Family {
   std::string_view model_type;
-  bool qkv_bias;
+  bool tied = false;  // where tie_word_embeddings is absent
+  bool bias = false;  // where attention_bias is absent
 };
-constexpr Family families[] = {
-    {"llama", false}, {"mistral", false}, {"qwen2", true}, {"qwen3", false}};
+constexpr Family families[] = {{"llama"},
+                               {"mistral"},
+                               {"qwen2", false, true},
+                               {"qwen3"},
+                               {"phi3"},
+                               {"gemma3_text", true},
+                               {"gpt2", true, true},
+                               {"mixtral"},
+                               {"qwen3_moe"},
+                               {"deepseek_v3"},
+                               {"kimi_k2"},
+                               {"gpt_oss", false, true},
+                               {"glm4_moe"},
+                               {"glm_moe_dsa"},
+                               {"llama4_text"},
+                               {"minimax_m2"}};
 
-std::int64_t positive(const json& config, const char* key, const std::string& origin) {
-  const auto it = config.find(key);
-  if (it == config.end() || it->is_null())
-    throw Error(fmt::format("{}: '{}' is missing", origin, key));
-  const bool whole = it->is_number_integer() || it->is_number_unsigned();
-  if (!whole || it->get<std::int64_t>() < 1 || it->get<std::int64_t>() > (1LL << 32)) {
-    throw Error(
-        fmt::format("{}: '{}' is {}, not a whole number from 1 to 2^32", origin, key, it->dump()));
+// A config.json, with errors that name the file and the key.
+class Config {
+ public:
+  Config(const json& root, const std::string& origin) : root_(root), origin_(origin) {}
+
+  bool has(const char* key) const { return root_.contains(key) && !root_.at(key).is_null(); }
+  const json& at(const char* key) const { return root_.at(key); }
+
+  // The first of the keys that is there, as a whole number of at least `least`.
+  std::int64_t whole(std::initializer_list<const char*> keys, std::int64_t least = 1) const {
+    for (const char* key : keys) {
+      if (!has(key)) continue;
+      const json& v = root_.at(key);
+      const bool is_whole = v.is_number_integer() &&
+                            (!v.is_number_unsigned() || v.get<std::uint64_t>() <= 1ULL << 32);
+      if (!is_whole || v.get<std::int64_t>() < least || v.get<std::int64_t>() > 1LL << 32) {
+        throw Error(fmt::format("{}: '{}' is {}, not a whole number from {} to 2^32", origin_, key,
+                                v.dump(), least));
+      }
+      return v.get<std::int64_t>();
+    }
+    throw Error(fmt::format("{}: '{}' is missing", origin_, *keys.begin()));
   }
-  return it->get<std::int64_t>();
+  std::int64_t whole_or(std::initializer_list<const char*> keys, std::int64_t otherwise) const {
+    for (const char* key : keys) {
+      if (has(key)) return whole({key}, 0);
+    }
+    return otherwise;
+  }
+  bool flag_or(const char* key, bool otherwise) const {
+    if (!has(key)) return otherwise;
+    if (!root_.at(key).is_boolean())
+      throw Error(fmt::format("{}: '{}' must be true or false", origin_, key));
+    return root_.at(key).get<bool>();
+  }
+  // How many entries of a list are `value`.
+  std::int64_t entries(const char* key, const json& value) const {
+    if (!root_.at(key).is_array())
+      throw Error(fmt::format("{}: '{}' must be a list", origin_, key));
+    return std::count(root_.at(key).begin(), root_.at(key).end(), value);
+  }
+  [[noreturn]] void refuse(const std::string& why) const { throw Error(origin_ + ": " + why); }
+
+ private:
+  const json& root_;
+  const std::string& origin_;
+};
+
+model::AttentionLayers read_attention(const Config& c, const Family& family, std::int64_t layers,
+                                      std::int64_t hidden) {
+  model::AttentionLayers a;
+  a.layers = layers;
+  a.query_heads = c.whole({"num_attention_heads", "n_head"});
+  a.bias = c.flag_or("attention_bias", family.bias);
+  if (c.has("kv_lora_rank")) {
+    a.kv_rank = c.whole({"kv_lora_rank"});
+    a.q_rank = c.whole_or({"q_lora_rank"}, 0);
+    a.nope = c.whole({"qk_nope_head_dim"});
+    a.rope = c.whole({"qk_rope_head_dim"});
+    a.value_dim = c.whole({"v_head_dim"});
+    a.kv_heads = 1;  // the latent is shared by all heads, whatever num_key_value_heads says
+    a.head_dim = a.nope + a.rope;
+    if (c.has("index_topk")) {
+      a.index_top = c.whole({"index_topk"});
+      a.index_heads = c.whole({"index_n_heads"});
+      a.index_dim = c.whole({"index_head_dim"});
+    }
+    return a;
+  }
+  a.kv_heads = c.has("num_key_value_heads") ? c.whole({"num_key_value_heads"}) : a.query_heads;
+  if (a.query_heads % a.kv_heads != 0) {
+    c.refuse(fmt::format("num_attention_heads ({}) is no multiple of num_key_value_heads ({})",
+                         a.query_heads, a.kv_heads));
+  }
+  if (!c.has("head_dim") && hidden % a.query_heads != 0) {
+    c.refuse("'head_dim' is missing, and hidden_size is no multiple of num_attention_heads");
+  }
+  a.head_dim = c.has("head_dim") ? c.whole({"head_dim"}) : hidden / a.query_heads;
+  return a;
 }
 
-bool given(const json& config, const char* key) {
-  return config.contains(key) && !config.at(key).is_null();
+// Layers that see a window or a chunk only; the others see everything.
+void split_local_layers(const Config& c, const Family& family, model::Transformer& t) {
+  const std::int64_t layers = t.attention[0].layers;
+  std::int64_t local = 0, window = 0;
+  bool chunked = false;
+  if (family.model_type == "llama4_text") {
+    window = c.whole({"attention_chunk_size"});
+    chunked = true;
+    const std::int64_t every = c.whole_or({"no_rope_layer_interval"}, 4);
+    local = c.has("no_rope_layers") && !c.at("no_rope_layers").empty()
+                ? c.entries("no_rope_layers", 1)
+                : layers - layers / std::max<std::int64_t>(every, 1);
+  } else if (c.has("sliding_window") && c.flag_or("use_sliding_window", true)) {
+    window = c.whole({"sliding_window"});
+    if (c.has("layer_types")) {
+      local = c.entries("layer_types", "sliding_attention");
+    } else if (c.has("sliding_window_pattern")) {  // every n-th layer sees everything
+      local = layers - layers / c.whole({"sliding_window_pattern"});
+    } else if (family.model_type == "gemma3_text") {
+      local = layers - layers / 6;
+    } else if (family.model_type == "gpt_oss") {
+      local = (layers + 1) / 2;
+    } else {
+      local = layers;
+    }
+  }
+  if (local > layers) c.refuse("more local layers are listed than there are layers");
+  if (local == 0) return;
+  t.attention[1] = t.attention[0];
+  t.attention[1].layers = local;
+  t.attention[1].window = window;
+  t.attention[1].chunked = chunked;
+  t.attention[0].layers = layers - local;
+}
+
+void read_feed_forward(const Config& c, const Family& family, std::int64_t layers,
+                       model::Transformer& t) {
+  auto& dense = t.feed_forward[0];
+  auto& sparse = t.feed_forward[1];
+  const auto expert_keys = {"n_routed_experts", "num_experts", "num_local_experts"};
+  const bool has_experts =
+      std::any_of(expert_keys.begin(), expert_keys.end(), [&](const char* k) { return c.has(k); });
+  if (!has_experts) {
+    dense.layers = layers;
+    dense.gated = family.model_type != "gpt2";
+    dense.width = family.model_type == "gpt2" ? c.whole_or({"n_inner"}, 4 * t.hidden)
+                                              : c.whole({"intermediate_size"});
+    return;
+  }
+  sparse.experts = c.whole(expert_keys);
+  sparse.top_k = c.whole({"num_experts_per_tok", "num_experts_per_token"});
+  sparse.expert_width = c.whole({"moe_intermediate_size", "intermediate_size"});
+  if (sparse.top_k > sparse.experts) c.refuse("a token takes more experts than there are");
+  const bool llama4 = family.model_type == "llama4_text";
+  sparse.width = c.whole_or({"n_shared_experts"}, llama4 ? 1 : 0) * sparse.expert_width;
+  dense.layers = std::min(c.whole_or({"first_k_dense_replace"}, 0), layers);
+  if (llama4) dense.layers = layers - layers / c.whole({"interleave_moe_layer_step"});
+  if (dense.layers > 0)
+    dense.width = c.whole({llama4 ? "intermediate_size_mlp" : "intermediate_size"});
+  sparse.layers = layers - dense.layers;
 }
 
 }  // namespace
 
 model::Transformer read_model(std::string_view text, const std::string& name,
                               const std::string& origin) {
-  json config;
+  json root;
   try {
-    config = json::parse(text);
+    root = json::parse(text);
   } catch (const json::parse_error& e) {
     const std::string_view before = text.substr(0, std::min(text.size(), e.byte));
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     throw Error(fmt::format("{}:{}: not JSON (at byte {})", origin, line, e.byte));
   }
-  if (!config.is_object() || !config.contains("model_type") || !config["model_type"].is_string()) {
+  // A model that also sees or hears keeps the transformer's shape apart.
+  if (root.is_object() && root.contains("text_config") && root["text_config"].is_object()) {
+    json inner = root["text_config"];
+    if (!inner.contains("model_type") && root.contains("model_type"))
+      inner["model_type"] = root["model_type"];
+    if (!inner.contains("tie_word_embeddings") && root.contains("tie_word_embeddings"))
+      inner["tie_word_embeddings"] = root["tie_word_embeddings"];
+    root = inner;
+  }
+  if (!root.is_object() || !root.contains("model_type") || !root["model_type"].is_string()) {
     throw Error(origin + ": 'model_type' is missing; is this a Hugging Face config.json?");
   }
-  const std::string type = config["model_type"];
+  const std::string type = root["model_type"];
   const Family* family = nullptr;
-  std::string known;
+  std::vector<std::string> known;
   for (const Family& f : families) {
     if (f.model_type == type) family = &f;
-    known += (known.empty() ? "" : ", ") + std::string(f.model_type);
+    known.emplace_back(f.model_type);
   }
   if (!family) {
-    throw Error(fmt::format("{}: model_type '{}' is not supported yet (dense models only: {})",
-                            origin, type, known));
+    throw Error(
+        fmt::format("{}: model_type '{}' is not known, and its layers are not guessed; known: {}",
+                    origin, type, fmt::join(known, ", ")));
   }
-  if (given(config, "sliding_window") && config.value("use_sliding_window", type == "mistral")) {
-    throw Error(origin + ": sliding-window attention is not supported yet");
-  }
+  const Config c(root, origin);
   model::Transformer t;
   t.name = name;
-  t.layers = positive(config, "num_hidden_layers", origin);
-  t.hidden = positive(config, "hidden_size", origin);
-  t.query_heads = positive(config, "num_attention_heads", origin);
-  t.kv_heads = given(config, "num_key_value_heads")
-                   ? positive(config, "num_key_value_heads", origin)
-                   : t.query_heads;
-  if (t.query_heads % t.kv_heads != 0) {
-    throw Error(
-        fmt::format("{}: num_attention_heads ({}) is no multiple of num_key_value_heads ({})",
-                    origin, t.query_heads, t.kv_heads));
-  }
-  if (!given(config, "head_dim") && t.hidden % t.query_heads != 0) {
-    throw Error(origin +
-                ": 'head_dim' is missing, and hidden_size is no multiple of num_attention_heads");
-  }
-  t.head_dim =
-      given(config, "head_dim") ? positive(config, "head_dim", origin) : t.hidden / t.query_heads;
-  t.ffn = positive(config, "intermediate_size", origin);
-  t.vocabulary = positive(config, "vocab_size", origin);
-  t.max_context = given(config, "max_position_embeddings")
-                      ? positive(config, "max_position_embeddings", origin)
-                      : 0;
-  t.tied = config.value("tie_word_embeddings", false);
-  t.qkv_bias = config.value("attention_bias", family->qkv_bias);
+  t.hidden = c.whole({"hidden_size", "n_embd"});
+  t.vocabulary = c.whole({"vocab_size"});
+  t.max_context = c.whole_or({"max_position_embeddings", "n_positions"}, 0);
+  t.tied = c.flag_or("tie_word_embeddings", family->tied);
+  const std::int64_t layers = c.whole({"num_hidden_layers", "n_layer"});
+  t.attention[0] = read_attention(c, *family, layers, t.hidden);
+  split_local_layers(c, *family, t);
+  read_feed_forward(c, *family, layers, t);
+  t.mtp_layers = c.whole_or({"num_nextn_predict_layers", "num_mtp_modules"}, 0);
+  if (c.has("_nominal_parameters"))
+    t.nominal_parameters = c.at("_nominal_parameters").get<double>();
   return t;
 }
 

@@ -209,6 +209,9 @@ model::Machine read_machine(std::string_view text, const std::string& origin) {
     m.description = reader.text(root, "description", "description");
   m.devices = reader.count(root, "devices", "devices", 1);
   m.ranks_per_device = reader.count(root, "ranks_per_device", "ranks_per_device", 1);
+  if (root.contains("devices_per_node")) {
+    m.devices_per_node = reader.count(root, "devices_per_node", "devices_per_node", 0);
+  }
   for_each_parameter(m, [&](const std::string& name, auto& p) {
     std::string key = name;
     const toml::table* table = descend(root, key);
@@ -222,17 +225,19 @@ model::Machine read_machine(std::string_view text, const std::string& origin) {
     static const toml::table none;
     m.law(f).scatter = reader.number(table ? *table : none, key, name, 0);
   }
-  for_each_entry(reader, root, "sync.all_reduce", [&](const toml::table& t) {
-    CollectivePiece piece;
-    piece.ranks = reader.count(t, "ranks", "sync.all_reduce.ranks", 0);
-    if (piece.ranks < 2)
-      throw Error(reader.where(t, "sync.all_reduce.ranks") + ": must be given, and 2 or more");
-    piece.from = parse<Bytes>(reader.text(t, "from", "sync.all_reduce"),
-                              reader.where(t, "sync.all_reduce.from"));
-    piece.alpha = reader.required<Parameter<Seconds>>(t, "alpha", "sync.all_reduce.alpha");
-    piece.beta = reader.required<Parameter<SecondsPerByte>>(t, "beta", "sync.all_reduce.beta");
-    piece.scatter = reader.number(t, "scatter", "sync.all_reduce.scatter", 0);
-    m.all_reduce.push_back(piece);
+  for_each_collective(m, [&](const std::string& name, auto& pieces) {
+    for_each_entry(reader, root, name, [&](const toml::table& t) {
+      CollectivePiece piece;
+      piece.ranks = reader.count(t, "ranks", name + ".ranks", 0);
+      if (piece.ranks < 2) {
+        throw Error(reader.where(t, name + ".ranks") + ": must be given, and 2 or more");
+      }
+      piece.from = parse<Bytes>(reader.text(t, "from", name), reader.where(t, name + ".from"));
+      piece.alpha = reader.required<Parameter<Seconds>>(t, "alpha", name + ".alpha");
+      piece.beta = reader.required<Parameter<SecondsPerByte>>(t, "beta", name + ".beta");
+      piece.scatter = reader.number(t, "scatter", name + ".scatter", 0);
+      pieces.push_back(piece);
+    });
   });
   for_each_entry(reader, root, "memory.level", [&](const toml::table& t) {
     MemoryLevel level;

@@ -32,6 +32,7 @@ std::string write_machine(const model::Machine& m) {
   std::string out = fmt::format("schema = {}\nname = {}\n", machine_schema, quoted(m.name));
   if (!m.description.empty()) out += fmt::format("description = {}\n", quoted(m.description));
   out += fmt::format("devices = {}\nranks_per_device = {}\n", m.devices, m.ranks_per_device);
+  if (m.devices_per_node > 0) out += fmt::format("devices_per_node = {}\n", m.devices_per_node);
   if (!m.unidentified.empty()) {
     out += "unidentified = [\n";
     for (const auto& w : m.unidentified) out += fmt::format("  {},\n", quoted(w));
@@ -58,11 +59,13 @@ std::string write_machine(const model::Machine& m) {
       }
     }
   });
-  for (const auto& p : m.all_reduce) {
-    out += fmt::format("\n[[sync.all_reduce]]\nranks = {}\nfrom = \"{}\"\nalpha = {}\nbeta = {}\n",
-                       p.ranks, to_text(p.from), table_of(p.alpha), table_of(p.beta));
-    if (p.scatter > 0) out += fmt::format("scatter = {:.6g}\n", p.scatter);
-  }
+  for_each_collective(m, [&](const std::string& name, const auto& pieces) {
+    for (const auto& p : pieces) {
+      out += fmt::format("\n[[{}]]\nranks = {}\nfrom = \"{}\"\nalpha = {}\nbeta = {}\n", name,
+                         p.ranks, to_text(p.from), table_of(p.alpha), table_of(p.beta));
+      if (p.scatter > 0) out += fmt::format("scatter = {:.6g}\n", p.scatter);
+    }
+  });
   for (const auto& l : m.levels) {
     out += fmt::format("\n[[memory.level]]\nname = {}\nthreads = {}\n", quoted(l.name), l.threads);
     if (l.capacity) out += fmt::format("capacity = \"{}\"\n", to_text(*l.capacity));

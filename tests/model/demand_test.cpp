@@ -11,71 +11,132 @@ namespace {
 // 16, vocabulary 10.
 Transformer tiny() {
   Transformer t;
-  t.layers = 2;
   t.hidden = 8;
-  t.query_heads = 4;
-  t.kv_heads = 2;
-  t.head_dim = 2;
-  t.ffn = 16;
   t.vocabulary = 10;
+  t.attention[0] = {.layers = 2, .query_heads = 4, .kv_heads = 2, .head_dim = 2};
+  t.feed_forward[0] = {.layers = 2, .width = 16};
   return t;
 }
+
+double read(const Demand& d, Part p) { return d.part(p).work.read.in(bytes); }
+double written(const Demand& d, Part p) { return d.part(p).work.written.in(bytes); }
+double computed(const Demand& d, Part p) { return d.part(p).work.flops.in(flops); }
 
 TEST(Demand, OfATinyModelByHand) {
   const Workload w{3, 5, Format::bf16, Format::bf16};
   const Demand d = demand<double>(tiny(), w, {});
   // A layer: qkv 8 x (8 + 4 + 4) = 128, output 64, gate and up 256, down 128: 576. Twice, and the
   // head: 80.
-  EXPECT_DOUBLE_EQ(d.weights, 2 * 576 + 80);
-  EXPECT_DOUBLE_EQ(d.linear.read.in(bytes), 2 * (2 * 576 + 80));
-  EXPECT_DOUBLE_EQ(d.linear.flops.in(flops), 2.0 * (2 * 576 + 80) * 3);
+  EXPECT_DOUBLE_EQ(d.part(Part::linear).weights, 2 * 576 + 80);
+  EXPECT_DOUBLE_EQ(read(d, Part::linear), 2 * (2 * 576 + 80));
+  EXPECT_DOUBLE_EQ(computed(d, Part::linear), 2.0 * (2 * 576 + 80) * 3);
   // KV: 2 x 4 elements a token and layer, 2 bytes each, 2 layers, 3 sequences: 5 tokens read, 1
   // written.
-  EXPECT_DOUBLE_EQ(d.attention.read.in(bytes), 5 * 8 * 2 * 2 * 3);
-  EXPECT_DOUBLE_EQ(d.attention.written.in(bytes), 1 * 8 * 2 * 2 * 3);
+  EXPECT_DOUBLE_EQ(read(d, Part::attention), 5 * 8 * 2 * 2 * 3);
+  EXPECT_DOUBLE_EQ(written(d, Part::attention), 1 * 8 * 2 * 2 * 3);
   // Scores and weighted sums: 2 x 2 FLOPs an element of a query head, 5 tokens, 2 layers, 3
   // sequences.
-  EXPECT_DOUBLE_EQ(d.attention.flops.in(flops), 4.0 * 8 * 5 * 2 * 3);
-  EXPECT_DOUBLE_EQ(d.operators, 2 * 5 + 1);
-  EXPECT_DOUBLE_EQ(d.all_reduces, 0);
-  EXPECT_DOUBLE_EQ(d.kv_per_sequence.in(bytes), 6 * 8 * 2 * 2);
+  EXPECT_DOUBLE_EQ(computed(d, Part::attention), 4.0 * 8 * 5 * 2 * 3);
+  EXPECT_DOUBLE_EQ(d.part(Part::linear).operators, 2 * 4 + 1);
+  EXPECT_DOUBLE_EQ(d.part(Part::attention).operators, 2);
+  EXPECT_EQ(d.exchange_count, 0);
+  EXPECT_DOUBLE_EQ(d.kv_per_sequence.in(bytes), 5 * 8 * 2 * 2);
   EXPECT_DOUBLE_EQ(d.weights_held.in(bytes), 2 * (2 * 576 + 2 * 80));
 }
 
 TEST(Demand, GroupedQueriesShareTheCache) {
-  Transformer grouped = tiny(), full = tiny();
-  full.kv_heads = 4;
+  Transformer full = tiny();
+  full.attention[0].kv_heads = 4;
   const Workload w{1, 1000, Format::bf16, Format::bf16};
-  const double ratio =
-      demand<double>(full, w, {}).attention.read / demand<double>(grouped, w, {}).attention.read;
-  EXPECT_DOUBLE_EQ(ratio, 2);
+  EXPECT_DOUBLE_EQ(read(demand<double>(full, w, {}), Part::attention) /
+                       read(demand<double>(tiny(), w, {}), Part::attention),
+                   2);
 }
 
 TEST(Demand, TensorParallelRanksShareTheWorkAndReplicateHeadsWhenTheyOutnumberThem) {
   const Workload w{1, 1000, Format::bf16, Format::bf16};
-  const Demand one = demand<double>(tiny(), w, {}),
-               four = demand<double>(tiny(), w, {.tp = 4, .pp = 1});
-  EXPECT_DOUBLE_EQ(one.linear.read / four.linear.read, 4);
-  EXPECT_DOUBLE_EQ(one.attention.read / four.attention.read, 2);  // two KV heads
-  EXPECT_DOUBLE_EQ(four.all_reduces, 2 * 2 + 2);
-  EXPECT_DOUBLE_EQ(four.message.in(bytes), 8 * 2);
+  const Demand one = demand<double>(tiny(), w, {}), two = demand<double>(tiny(), w, {.tp = 2}),
+               four = demand<double>(tiny(), w, {.tp = 4});
+  EXPECT_DOUBLE_EQ(read(one, Part::linear) / read(two, Part::linear), 2);
+  EXPECT_DOUBLE_EQ(read(one, Part::attention) / read(two, Part::attention), 2);
+  EXPECT_DOUBLE_EQ(read(one, Part::attention) / read(four, Part::attention), 2);  // two KV heads
+  // Beyond one KV head a rank the projections to keys and values are replicated as well: 8 x 4 x 2
+  // / 2 of 128 / 4.
+  EXPECT_DOUBLE_EQ(four.part(Part::linear).weights, (2 * 576 + 80) / 4.0 + 2 * (32 - 16));
+  ASSERT_EQ(four.exchange_count, 1);
+  EXPECT_EQ(four.exchanges[0].kind, Exchange::all_reduce);
+  EXPECT_DOUBLE_EQ(four.exchanges[0].count, 2 * 2 + 2);
+  EXPECT_DOUBLE_EQ(four.exchanges[0].bytes.in(bytes), 8 * 2);
 }
 
 TEST(Demand, PipelineStagesHoldTheirLayersAndTheCachesOfAllInFlight) {
   const Workload w{1, 1000, Format::bf16, Format::bf16};
-  const Demand one = demand<double>(tiny(), w, {}),
-               two = demand<double>(tiny(), w, {.tp = 1, .pp = 2});
-  EXPECT_DOUBLE_EQ(two.hops, 1);
-  EXPECT_DOUBLE_EQ(two.linear.read.in(bytes),
-                   one.linear.read.in(bytes));  // a token passes all stages
+  const Demand one = demand<double>(tiny(), w, {}), two = demand<double>(tiny(), w, {.pp = 2});
+  ASSERT_EQ(two.exchange_count, 1);
+  EXPECT_EQ(two.exchanges[0].kind, Exchange::hop);
+  EXPECT_DOUBLE_EQ(read(two, Part::linear), read(one, Part::linear));  // a token passes all stages
   EXPECT_DOUBLE_EQ(two.weights_held.in(bytes), 2 * (576 + 80));
   EXPECT_DOUBLE_EQ(two.kv_per_sequence.in(bytes), one.kv_per_sequence.in(bytes));
 }
 
-TEST(Demand, PublishedParameterCounts) {
-  EXPECT_NEAR(cards::find_model("llama-3.1-8b").parameters(), 8.03e9, 0.005e9);
-  EXPECT_NEAR(cards::find_model("llama-3.1-70b").parameters(), 70.55e9, 0.01e9);
-  EXPECT_NEAR(cards::find_model("llama-3.1-405b").parameters(), 405.9e9, 0.1e9);
+TEST(Demand, WindowsAndChunksLimitWhatIsReadAndHeld) {
+  Transformer t = tiny();
+  t.attention[1] = t.attention[0];
+  t.attention[0].layers = t.attention[1].layers = 1;
+  t.attention[1].window = 100;
+  auto attended = [&](double context) {
+    return read(demand<double>(t, Workload{1, context, Format::bf16, Format::bf16}, {}),
+                Part::attention) /
+           (8 * 2);
+  };
+  EXPECT_DOUBLE_EQ(attended(50), 50 + 50);
+  EXPECT_DOUBLE_EQ(attended(1000), 1000 + 100);
+  t.attention[1].chunked = true;
+  EXPECT_DOUBLE_EQ(attended(100), 100 + 100);
+  EXPECT_DOUBLE_EQ(attended(101), 101 + 1);
+  EXPECT_DOUBLE_EQ(attended(250), 250 + 50);
+}
+
+TEST(Demand, ALatentCacheIsSharedByAllHeadsAndReplicatedOverRanks) {
+  const Transformer t = cards::find_model("deepseek-v3");
+  const Workload w{1, 1000, Format::fp8, Format::fp8};
+  EXPECT_DOUBLE_EQ(read(demand<double>(t, w, {}), Part::attention), 1000.0 * 61 * 576);
+  EXPECT_DOUBLE_EQ(read(demand<double>(t, w, {.tp = 8}), Part::attention), 1000.0 * 61 * 576);
+  EXPECT_DOUBLE_EQ(
+      read(demand<double>(t, {8, 1000, Format::fp8, Format::fp8}, {.dp = 8}), Part::attention),
+      1000.0 * 61 * 576);
+}
+
+TEST(Demand, DraftedTokensShareWeightsAndCache) {
+  const Workload one{2, 100, Format::bf16, Format::bf16};
+  Workload four = one;
+  four.tokens = 4;
+  const Demand a = demand<double>(tiny(), one, {}), b = demand<double>(tiny(), four, {});
+  EXPECT_DOUBLE_EQ(read(a, Part::linear), read(b, Part::linear));
+  EXPECT_DOUBLE_EQ(computed(b, Part::linear), 4 * computed(a, Part::linear));
+  EXPECT_DOUBLE_EQ(read(b, Part::attention) / read(a, Part::attention), 103.0 / 100);
+  EXPECT_DOUBLE_EQ(computed(b, Part::attention) / computed(a, Part::attention),
+                   (100 + 101 + 102 + 103) / 100.0);
+}
+
+TEST(Demand, ParametersAreThePublishedOnes) {
+  int checked = 0;
+  for (const auto& name : cards::model_names()) {
+    const Transformer t = cards::find_model(name);
+    ASSERT_GT(t.nominal_parameters, 0) << name;
+    EXPECT_NEAR(t.parameters() / t.nominal_parameters, 1, 0.015) << name;
+    ++checked;
+  }
+  EXPECT_GE(checked, 36);
+}
+
+TEST(Demand, ActiveParametersAreWhatATokenReads) {
+  EXPECT_NEAR(cards::find_model("llama-3.1-8b").active_parameters(), 7.505e9, 0.001e9);
+  EXPECT_NEAR(cards::find_model("deepseek-v3").active_parameters(), 36.626e9, 0.05e9);
+  EXPECT_NEAR(cards::find_model("mixtral-8x7b").active_parameters(), 12.749e9, 0.01e9);
+  EXPECT_NEAR(cards::find_model("gpt-oss-120b").active_parameters(), 5.133e9, 0.02e9);
+  EXPECT_NEAR(cards::find_model("llama-4-maverick").active_parameters(), 16.150e9, 0.02e9);
+  EXPECT_NEAR(cards::find_model("gemma-3-27b").active_parameters(), 27.009e9, 0.02e9);
 }
 
 TEST(Demand, ScaledWeightsCountTheirScales) {

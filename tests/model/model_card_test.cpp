@@ -29,26 +29,26 @@ std::string with(const std::string& from, const std::string& to) {
 
 TEST(ModelCard, ReadsAHuggingFaceConfig) {
   const auto t = read_model(good, "m", "config.json");
-  EXPECT_EQ(t.head_dim, 2);
-  EXPECT_EQ(t.kv_heads, 2);
+  EXPECT_EQ(t.attention[0].head_dim, 2);
+  EXPECT_EQ(t.attention[0].kv_heads, 2);
   EXPECT_FALSE(t.tied);
 }
 
 TEST(ModelCard, WhatIsAbsentHasTheMeaningOfTheFormat) {
-  EXPECT_EQ(read_model(with("\"num_key_value_heads\": 2, ", ""), "m", "c").kv_heads, 4);
+  EXPECT_EQ(read_model(with("\"num_key_value_heads\": 2, ", ""), "m", "c").attention[0].kv_heads,
+            4);
   EXPECT_EQ(
-      read_model(with("\"num_key_value_heads\": 2", "\"num_key_value_heads\": null"), "m", "c")
-          .kv_heads,
+      read_model(with("\"num_key_value_heads\": 2", "\"num_key_value_heads\": null"), "m", "c").attention[0].kv_heads,
       4);
   EXPECT_EQ(
-      read_model(with("\"vocab_size\"", "\"head_dim\": 128, \"vocab_size\""), "m", "c").head_dim,
+      read_model(with("\"vocab_size\"", "\"head_dim\": 128, \"vocab_size\""), "m", "c").attention[0].head_dim,
       128);
-  EXPECT_TRUE(read_model(with("\"llama\"", "\"qwen2\""), "m", "c").qkv_bias);
+  EXPECT_TRUE(read_model(with("\"llama\"", "\"qwen2\""), "m", "c").attention[0].bias);
 }
 
 TEST(ModelCard, NothingIsGuessed) {
   EXPECT_EQ(error_of(good), "no error");
-  EXPECT_THAT(error_of(with("llama", "mamba")), HasSubstr("model_type 'mamba' is not supported"));
+  EXPECT_THAT(error_of(with("llama", "mamba")), HasSubstr("model_type 'mamba' is not known"));
   EXPECT_THAT(error_of(with("\"hidden_size\": 8, ", "")), HasSubstr("'hidden_size' is missing"));
   EXPECT_THAT(error_of(with("\"hidden_size\": 8", "\"hidden_size\": -8")),
               HasSubstr("whole number"));

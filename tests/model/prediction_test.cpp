@@ -36,7 +36,7 @@ const Transformer& llama8() {
   return t;
 }
 Case of(double batch, double context, int tp = 1, int pp = 1) {
-  return {&llama8(), {batch, context, Format::bf16, Format::bf16}, {tp, pp}};
+  return {&llama8(), {batch, context, Format::bf16, Format::bf16}, {.tp = tp, .pp = pp}};
 }
 
 TEST(Predict, IdealIsTheRoofline) {
@@ -101,7 +101,7 @@ TEST(Predict, FitsGiveWayToWhatIsSetAndEfficienciesStay) {
   cards::set_parameter(m, "sync.tp=1us");
   const auto p = predict(m, of(1, 4096, 2));
   EXPECT_NEAR(p.step.linear.in(seconds), 7.5045e9 * 2 / 2 / (0.8 * 18e12), 1e-6);
-  EXPECT_NEAR(p.step.collectives.in(seconds), 66 * (1e-6 + 1e-12 * 8192), 1e-12);
+  EXPECT_NEAR(p.step.exchanges.in(seconds), 66 * (1e-6 + 1e-12 * 8192), 1e-12);
   EXPECT_EQ(m.memory_bandwidth->evidence, Evidence::hypothetical);
 }
 
@@ -111,9 +111,11 @@ TEST(Predict, CollectivesAreExtrapolatedBeyondTheLargestFit) {
   m.all_reduce = {
       {2, bytes(0.0), known(microseconds(1.0)), known(seconds_per_byte(0.0)), 0},
       {2, kilobytes(64.0), known(microseconds(3.0)), known(seconds_per_byte(1e-11)), 0}};
-  EXPECT_DOUBLE_EQ(all_reduce_law(m, 2, bytes(100.0)).alpha.in(microseconds), 1);
-  EXPECT_DOUBLE_EQ(all_reduce_law(m, 2, kilobytes(64.0)).alpha.in(microseconds), 3);
-  const auto eight = all_reduce_law(m, 8, kilobytes(64.0));
+  EXPECT_DOUBLE_EQ(collective_law(m, Exchange::all_reduce, 2, bytes(100.0)).alpha.in(microseconds),
+                   1);
+  EXPECT_DOUBLE_EQ(
+      collective_law(m, Exchange::all_reduce, 2, kilobytes(64.0)).alpha.in(microseconds), 3);
+  const auto eight = collective_law(m, Exchange::all_reduce, 8, kilobytes(64.0));
   EXPECT_TRUE(eight.extrapolated);
   EXPECT_DOUBLE_EQ(eight.alpha.in(microseconds), 9);                         // three doublings
   EXPECT_DOUBLE_EQ(eight.beta.in(seconds_per_byte), 1e-11 * (2 * 7 / 8.0));  // of a ring of 2: 1
@@ -160,7 +162,7 @@ TEST(Predict, PropertiesOverRandomMachines) {
     ASSERT_NE(p.limits.binding, p.limits.next);
     ASSERT_NEAR(p.stps, p.utps * c.workload.batch * c.partition.pp, p.stps * 1e-12);
     if (c.partition.ranks() == 1) {
-      ASSERT_EQ(p.step.collectives.in(seconds), 0);
+      ASSERT_EQ(p.step.exchanges.in(seconds), 0);
     }
     ASSERT_LE(p.step.total.in(seconds),
               (p.step.memory + p.step.compute + p.step.sync).in(seconds) * (1 + 1e-12));
