@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "model/conventions.hpp"
 #include "model/resolve.hpp"
 
 namespace limen::model {
@@ -26,7 +27,13 @@ struct Case {
   const Transformer* transformer;
   Workload workload;
   Partition partition;
+  Conventions conventions{};
 };
+
+inline Demand demand_of(const Case& c) {
+  return c.conventions.applied(demand<double>(*c.transformer, c.workload, c.partition),
+                               *c.transformer, c.workload, c.partition);
+}
 
 namespace detail {
 
@@ -75,8 +82,9 @@ inline std::string impossible(const Machine& m, const Case& c) {
 }
 
 // Predicts one case on a machine that has memory.bandwidth and a matrix peak.
-inline Prediction predict(const Machine& machine, const Case& c) {
-  const Demand d = demand<double>(*c.transformer, c.workload, c.partition);
+inline Prediction predict(const Machine& given, const Case& c) {
+  const Machine machine = c.conventions.applied(given);
+  const Demand d = demand_of(c);
   const Rates r = rates(machine, c.workload, c.partition, d);
   Prediction out;
   out.ideal = ideal_step(r, d);

@@ -138,7 +138,11 @@ std::string to_text(Q quantity, int digits) {
              : (!best_fits && row.factor < best->factor))
       best = &row;
   }
-  if (value == 0) best = &Table<D>::rows[0];
+  if (value == 0) {  // in the base unit
+    for (const Symbol& row : Table<D>::rows) {
+      if (row.factor == 1) best = &row;
+    }
+  }
   const std::string number = fmt::format("{:.{}g}", value / best->factor, digits);
   return best->text.empty() ? number : fmt::format("{} {}", number, best->text);
 }

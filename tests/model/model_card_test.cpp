@@ -38,11 +38,14 @@ TEST(ModelCard, WhatIsAbsentHasTheMeaningOfTheFormat) {
   EXPECT_EQ(read_model(with("\"num_key_value_heads\": 2, ", ""), "m", "c").attention[0].kv_heads,
             4);
   EXPECT_EQ(
-      read_model(with("\"num_key_value_heads\": 2", "\"num_key_value_heads\": null"), "m", "c").attention[0].kv_heads,
+      read_model(with("\"num_key_value_heads\": 2", "\"num_key_value_heads\": null"), "m", "c")
+          .attention[0]
+          .kv_heads,
       4);
-  EXPECT_EQ(
-      read_model(with("\"vocab_size\"", "\"head_dim\": 128, \"vocab_size\""), "m", "c").attention[0].head_dim,
-      128);
+  EXPECT_EQ(read_model(with("\"vocab_size\"", "\"head_dim\": 128, \"vocab_size\""), "m", "c")
+                .attention[0]
+                .head_dim,
+            128);
   EXPECT_TRUE(read_model(with("\"llama\"", "\"qwen2\""), "m", "c").attention[0].bias);
 }
 

@@ -28,8 +28,8 @@ Simulated simulate(int tokens, int experts, int k, int devices, int rounds) {
   std::iota(order.begin(), order.end(), 0);
   Simulated sum;
   for (int r = 0; r < rounds; ++r) {
-    std::vector<int> hits(static_cast<std::size_t>(experts), 0), pairs(static_cast<std::size_t>(devices), 0),
-        read(static_cast<std::size_t>(devices), 0);
+    std::vector<int> hits(static_cast<std::size_t>(experts), 0),
+        pairs(static_cast<std::size_t>(devices), 0), read(static_cast<std::size_t>(devices), 0);
     for (int t = 0; t < tokens; ++t) {
       for (int i = 0; i < k; ++i) {
         std::swap(order[std::size_t(i)],

@@ -53,7 +53,7 @@ TEST(Units, TextReadsBackAsItWas) {
   EXPECT_EQ(to_text(microseconds(1.5)), "1.5 us");
   EXPECT_EQ(to_text(picoseconds(0.02)), "0.02 ps");
   EXPECT_EQ(to_text(gigabytes(80.0)), "80 GB");
-  EXPECT_EQ(to_text(bytes(0.0)), "0 TB");
+  EXPECT_EQ(to_text(bytes(0.0)), "0 B");
   EXPECT_EQ(to_text(Quantity<Scalar>(0.875)), "0.875");
 }
 

@@ -1,0 +1,210 @@
+// What matters most: how much each resource buys, where it stops buying, and what a target would
+// take.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "model/dual.hpp"
+#include "model/prediction.hpp"
+
+namespace limen::model {
+
+// What can be improved, on the machine and in the workload.
+enum class Lever {
+  memory_bandwidth,
+  linear_efficiency,
+  attention_efficiency,
+  matrix_compute,
+  scalar_compute,
+  unpack,
+  fixed,
+  sync_latency,
+  sync_bandwidth,
+  batch,
+  context,
+};
+inline constexpr std::size_t lever_count = 11;
+
+constexpr const char* name(Lever l) {
+  constexpr const char* names[] = {"memory.bandwidth",
+                                   "linear efficiency",
+                                   "memory.efficiency",
+                                   "matrix compute",
+                                   "scalar compute",
+                                   "unpack time",
+                                   "fixed time",
+                                   "sync latency",
+                                   "sync bandwidth",
+                                   "batch",
+                                   "context"};
+  return names[static_cast<int>(l)];
+}
+
+// d ln(tokens/s per user) / d ln(lever): 1 means that doubling it doubles the rate, 0 that it buys
+// nothing.
+struct Elasticities {
+  std::array<double, lever_count> calibrated{}, ideal{};
+};
+
+inline Elasticities elasticities(const Machine& given, const Case& c) {
+  using D = Dual<lever_count>;
+  const Machine machine = c.conventions.applied(given);
+  const Workload& w = c.workload;
+  const Rates r = rates(machine, w, c.partition, demand_of(c));
+  auto lever = [](double v, Lever l) {
+    return std::isfinite(v) ? D::variable(v, static_cast<std::size_t>(l)) : D(v);
+  };
+  // The same code, on numbers that carry their slopes. Conventions of counting do not apply to
+  // slopes in the workload.
+  const WorkloadOf<D> workload{lever(w.batch, Lever::batch),
+                               lever(w.context, Lever::context),
+                               w.weights,
+                               w.kv,
+                               w.experts,
+                               D(w.tokens)};
+  const DemandOf<D> demanded = demand<D>(*c.transformer, workload, c.partition);
+  RatesOf<D> rated;
+  rated.bandwidth =
+      bytes_per_second(lever(r.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
+  rated.scalar = flops_per_second(lever(r.scalar.in(flops_per_second), Lever::scalar_compute));
+  // All matrix rates move together: a relative slope of 1 each.
+  auto matrix = [](FlopsPerSecond rate) {
+    D d(rate.in(flops_per_second));
+    d.slope[static_cast<std::size_t>(Lever::matrix_compute)] = d.value;
+    return flops_per_second(d);
+  };
+  auto relative = [](double v, Lever l, double sign = 1) {
+    D d(v);
+    d.slope[static_cast<std::size_t>(l)] = sign * v;
+    return d;
+  };
+  for (std::size_t i = 0; i < r.parts.size(); ++i) {
+    const auto& part = r.parts[i];
+    const Lever efficiency =
+        Part(i) == Part::attention ? Lever::attention_efficiency : Lever::linear_efficiency;
+    rated.parts[i] = {relative(part.efficiency, efficiency),
+                      seconds(relative(part.fixed.in(seconds), Lever::fixed)),
+                      seconds(relative(part.unpack.in(seconds), Lever::unpack)), matrix(part.peak),
+                      matrix(part.rate)};
+  }
+  for (std::size_t i = 0; i < r.exchanges.size(); ++i) {
+    auto moved = [&](const ExchangeTimeOf<double>& t) {
+      return ExchangeTimeOf<D>{
+          seconds(relative(t.alpha.in(seconds), Lever::sync_latency)),
+          seconds_per_byte(relative(t.beta.in(seconds_per_byte), Lever::sync_bandwidth, -1))};
+    };
+    rated.exchanges[i] = moved(r.exchanges[i]);
+    rated.exchanges_ideal[i] = moved(r.exchanges_ideal[i]);
+  }
+  const D calibrated = calibrated_step(rated, demanded).total.in(seconds);
+  const D ideal = ideal_step(rated, demanded).total.in(seconds);
+  Elasticities out;
+  for (std::size_t i = 0; i < lever_count; ++i) {
+    // The first slopes are absolute (per unit of the lever), the others were seeded relative to it.
+    double scale = 1;
+    switch (static_cast<Lever>(i)) {
+      case Lever::memory_bandwidth:
+        scale = r.bandwidth.in(bytes_per_second);
+        break;
+      case Lever::scalar_compute:
+        scale = r.scalar.in(flops_per_second);
+        break;
+      case Lever::batch:
+        scale = w.batch;
+        break;
+      case Lever::context:
+        scale = w.context;
+        break;
+      default:
+        break;
+    }
+    out.calibrated[i] = -calibrated.slope[i] * scale / calibrated.value;
+    out.ideal[i] = -ideal.slope[i] * scale / ideal.value;
+  }
+  return out;
+}
+
+// Factors by which the three resources that take time are better than they are; infinity takes one
+// away as a limit.
+struct Better {
+  double memory = 1, compute = 1, sync = 1;
+};
+
+inline Rates improved(Rates r, Better b) {
+  r.bandwidth = r.bandwidth * b.memory;
+  r.scalar = r.scalar * b.compute;
+  for (auto& part : r.parts) {
+    part.peak = part.peak * b.compute;
+    part.rate = part.rate * b.compute;
+    part.unpack = part.unpack / b.compute;
+    part.fixed = part.fixed / b.sync;
+  }
+  for (auto* times : {&r.exchanges, &r.exchanges_ideal}) {
+    for (auto& t : *times) t = {t.alpha / b.sync, t.beta / b.sync};
+  }
+  return r;
+}
+
+// Step times of one case with better resources.
+struct Reach {
+  Demand demanded;
+  Rates rated;
+
+  Reach(const Machine& m, const Case& c)
+      : demanded(demand_of(c)),
+        rated(rates(c.conventions.applied(m), c.workload, c.partition, demanded)) {}
+  double utps(Better b) const {
+    return 1 / calibrated_step(improved(rated, b), demanded).total.in(seconds);
+  }
+  double utps_ideal(Better b) const {
+    return 1 / ideal_step(improved(rated, b), demanded).total.in(seconds);
+  }
+};
+
+// The factor of one resource at which `rate(Better)` reaches a target, the others staying as they
+// are: 1 if it does already, infinity if no improvement of it alone gets there. Bisection in the
+// logarithm.
+template <class F>
+double factor_for(double Better::*which, double target, F&& rate) {
+  auto at = [&](double factor) {
+    Better b;
+    b.*which = factor;
+    return rate(b);
+  };
+  if (at(1) >= target) return 1;
+  constexpr double most = 1e9;
+  if (at(most) < target) return std::numeric_limits<double>::infinity();
+  double low = 1, high = most;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = std::sqrt(low * high);
+    (at(middle) < target ? low : high) = middle;
+  }
+  return high;
+}
+
+// The knee of a resource: the factor, above or below 1, beyond which half of the step is something
+// else, so that doubling it buys less than a factor of 4/3. Zero or infinity if it is always or
+// never past it.
+template <class F>
+double knee(double Better::*which, F&& rate) {
+  Better unlimited;
+  unlimited.*which = std::numeric_limits<double>::infinity();
+  const double target = rate(unlimited) / 2;
+  if (!std::isfinite(target)) return std::numeric_limits<double>::infinity();
+  double low = 1e-9, high = 1e9;
+  auto at = [&](double factor) {
+    Better b;
+    b.*which = factor;
+    return rate(b);
+  };
+  if (at(low) >= target) return 0;
+  for (int i = 0; i < 120; ++i) {
+    const double middle = std::sqrt(low * high);
+    (at(middle) < target ? low : high) = middle;
+  }
+  return high;
+}
+
+}  // namespace limen::model
