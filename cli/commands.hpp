@@ -17,6 +17,9 @@ void add_compare(CLI::App& app, Exit& code);    // two runs
 void add_export(CLI::App& app, Exit& code);     // a run in other formats
 void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
 void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
+void add_limits(CLI::App& app, Exit& code);     // what each resource buys
+void add_cards(CLI::App& app, Exit& code);      // what is built in
+void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed
 void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references
 
 }  // namespace limen::cli

@@ -19,6 +19,9 @@ int main(int argc, char** argv) {
   cli::add_export(app, code);
   cli::add_calibrate(app, code);
   cli::add_predict(app, code);
+  cli::add_limits(app, code);
+  cli::add_cards(app, code);
+  cli::add_reproduce(app, code);
   cli::add_selfbench(app, code);
   try {
     app.parse(argc, argv);

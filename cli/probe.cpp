@@ -1,7 +1,115 @@
+// limen probe: measures this machine into a run directory. Also what `mpirun` starts as a rank of
+// the MPI probes.
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include "cli/commands.hpp"
+#include "cli/duration.hpp"
+#include "probes/host.hpp"
+#include "probes/mpi_probes.hpp"
+#include "probes/run_probes.hpp"
+#include "results/store.hpp"
 
 namespace limen::cli {
+namespace {
 
-void add_probe(CLI::App&, Exit&) {}
+struct Arguments {
+  probes::PlanOptions plan;
+  std::string directory, into;
+  std::optional<std::string> budget, case_budget, visit;
+  bool list = false, json = false, mpi_rank = false;
+};
+
+void list(const Arguments& a) {
+  const auto lines = probes::list_probes(a.plan.names);
+  if (a.json) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const auto& line : lines)
+      out.push_back({{"name", line.name}, {"question", line.question}});
+    fmt::print("{}\n", out.dump(2));
+    return;
+  }
+  for (const auto& line : lines) fmt::print("{:<16}{}\n", line.name, line.question);
+}
+
+Exit measure(const Arguments& a) {
+  probes::check(a.plan);
+  auto provenance = probes::describe(a.plan.seed);
+  const std::filesystem::path directory =
+      a.directory.empty() ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
+                          : a.directory;
+  auto writer = results::RunWriter::create(directory, provenance);
+  const auto report = probes::run_probes(a.plan, writer, provenance);
+  for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
+  if (a.json) {
+    const nlohmann::json out{{"run", directory.string()}, {"cases", report.cases},
+                             {"settled", report.settled}, {"unsettled", report.unsettled},
+                             {"skipped", report.skipped}, {"invalid", report.invalid},
+                             {"seconds", report.seconds}, {"interrupted", report.interrupted}};
+    fmt::print("{}\n", out.dump(2));
+  } else {
+    fmt::print("{}\n", directory.string());
+    fmt::print(stderr,
+               "limen: {} cases in {:.1f} s: {} settled, {} stopped by the time budget, {} "
+               "skipped, {} invalid{}\n",
+               report.cases, report.seconds, report.settled, report.unsettled, report.skipped,
+               report.invalid.size(),
+               report.interrupted ? "; interrupted, what was measured is kept" : "");
+  }
+  return report.ok() ? Exit::ok : Exit::failed;
+}
+
+}  // namespace
+
+void add_probe(CLI::App& app, Exit& code) {
+  auto a = std::make_shared<Arguments>();
+  auto* sub = app.add_subcommand("probe", "Measure this machine");
+  sub->add_option("names", a->plan.names,
+                  "Probes, or families such as memory (default: all; --list names them)");
+  sub->add_flag("--quick", a->plan.quick, "Fewer sizes and shapes, under a minute");
+  sub->add_option("-o,--output", a->directory,
+                  "New directory of the run (default: runs/<time>-<host>)");
+  sub->add_option("--seed", a->plan.seed, "Seed of the order of visits and of the data")
+      ->capture_default_str();
+  sub->add_option("--rel-error", a->plan.relative_error,
+                  "A case is settled when half the 95 % interval of its median is this share of it")
+      ->capture_default_str();
+  sub->add_option("--budget", a->budget,
+                  "Time for the whole run, such as 60s or 5min (default: 30s quick, 7min full)");
+  sub->add_option("--case-budget", a->case_budget,
+                  "Time for one case (default: 2s quick, 12s full)");
+  sub->add_option("--visit", a->visit,
+                  "Samples of one visit take this long (default: 6ms quick, 12ms full)");
+  sub->add_option("--min-samples", a->plan.least_samples, "Fewest samples of a settled case")
+      ->capture_default_str();
+  sub->add_option("--min-visits", a->plan.least_visits, "Fewest visits of a settled case")
+      ->capture_default_str();
+  sub->add_option("--memory-share", a->plan.memory_share, "Share of the free memory to use at most")
+      ->capture_default_str();
+  sub->add_option("--threads", a->plan.max_threads,
+                  "Most threads to use (default: one for each processing unit)");
+  sub->add_flag("--list", a->list, "Name the probes and measure nothing");
+  sub->add_flag("--json", a->json, "Answer in JSON");
+  // Passed by `limen` itself to the ranks it starts.
+  sub->add_flag("--mpi-rank", a->mpi_rank)->group("");
+  sub->add_option("--into", a->into)->group("");
+  sub->callback([a, &code] {
+    if (a->mpi_rank) {
+      probes::MpiPlan plan;
+      plan.quick = a->plan.quick;
+      plan.seed = a->plan.seed;
+      code = static_cast<Exit>(probes::mpi_rank_main(plan, a->into));
+      return;
+    }
+    if (a->budget) a->plan.seconds = positive_seconds("--budget", *a->budget);
+    if (a->case_budget) a->plan.case_seconds = positive_seconds("--case-budget", *a->case_budget);
+    if (a->visit) a->plan.visit_seconds = positive_seconds("--visit", *a->visit);
+    if (a->list) return list(*a);
+    code = measure(*a);
+  });
+}
 
 }  // namespace limen::cli

@@ -1,7 +1,187 @@
+// limen run: probe, calibrate, predict here and elsewhere, report; all in one directory.
+#include <algorithm>
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "calibration/calibrate.hpp"
 #include "cli/commands.hpp"
+#include "cli/duration.hpp"
+#include "model/cards/machine_card.hpp"
+#include "model/cards/model_card.hpp"
+#include "probes/host.hpp"
+#include "probes/mpi_probes.hpp"
+#include "probes/run_probes.hpp"
+#include "report/html.hpp"
+#include "results/store.hpp"
 
 namespace limen::cli {
+namespace {
 
-void add_run(CLI::App&, Exit&) {}
+namespace fs = std::filesystem;
+
+struct Arguments {
+  probes::PlanOptions plan;
+  std::string directory, budget;
+  bool json = false;
+};
+
+constexpr const char* models[] = {"llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"};
+constexpr const char* hypothetical[] = {"xpu-hbm4", "xpu-3d-dram", "xpu-sram", "xpu-cows"};
+constexpr double context = 4096;
+
+report::PredictedCase predicted(const model::Machine& m, const model::Transformer& t,
+                                model::Format f, int tp) {
+  const model::Workload w{1, context, f, f == model::Format::fp8 ? f : model::Format::bf16};
+  const model::Partition p{.tp = tp};
+  return {t.name, m.name, w, p, model::predict(m, {&t, w, p})};
+}
+
+// Here: each model in each format that was calibrated. On one's own machine the small formats are
+// what is run.
+std::vector<report::PredictedCase> predict_here(const model::Machine& m) {
+  std::vector<report::PredictedCase> out;
+  for (const char* name : models) {
+    const auto t = cards::find_model(name);
+    for (auto f : {model::Format::int4, model::Format::int8, model::Format::bf16}) {
+      if (!m.law(f).efficiency) continue;
+      out.push_back(predicted(m, t, f, 1));
+      if (!out.back().prediction.fits) break;  // the wider formats do not either
+      if (m.ranks_per_device > 1 && !m.all_reduce.empty())
+        out.push_back(predicted(m, t, f, m.ranks_per_device));
+    }
+  }
+  return out;
+}
+
+// Elsewhere: with 8-bit weights, on as few devices as hold the model (a power of two), and on 8
+// times as many.
+std::vector<report::PredictedCase> predict_elsewhere() {
+  std::vector<report::PredictedCase> out;
+  for (const char* machine : hypothetical) {
+    const auto m = cards::find_machine(machine);
+    for (const char* name : models) {
+      const auto t = cards::find_model(name);
+      int tp = 1;
+      while (tp < m.devices && !predicted(m, t, model::Format::fp8, tp).prediction.fits) tp *= 2;
+      out.push_back(predicted(m, t, model::Format::fp8, tp));
+      if (tp * 8 <= m.devices) out.push_back(predicted(m, t, model::Format::fp8, tp * 8));
+    }
+  }
+  return out;
+}
+
+void write_file(const fs::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out)
+    throw Error(fmt::format("cannot write {}; is the disk full?", file.string()), Exit::unfit);
+}
+
+// MPI ranks append to the run that the CPU probes have begun.
+void probe_mpi(const Arguments& a, const fs::path& directory, results::Provenance& provenance,
+               bool& interrupted) {
+  probes::MpiPlan plan;
+  plan.quick = a.plan.quick;
+  plan.seed = a.plan.seed;
+  plan.max_ranks = a.plan.max_threads;
+  std::string note;
+  const auto status = probes::run_mpi_probes(plan, directory, note);
+  if (!note.empty()) fmt::print(stderr, "limen: MPI: {}\n", note);
+  interrupted = interrupted || status == probes::MpiStatus::interrupted;
+  if (const auto facts = probes::read_mpi_facts(directory)) {
+    provenance.mpi_library = facts->library;
+    provenance.launcher = facts->launcher;
+    provenance.ranks = facts->ranks;
+  }
+}
+
+std::string summary(const report::Page& page, const calibration::Calibration& c) {
+  std::string out = "The fitted machine (90 % intervals)\n";
+  for (const auto& row : report::parameter_rows(*page.machine)) {
+    out +=
+        fmt::format("  {:<46} {:>14}  {:<28} {}\n", row.key, row.value, row.interval, row.evidence);
+  }
+  out += "\nHow well the laws describe the measurements (relative error)\n";
+  for (const auto& law : c.laws) {
+    out += fmt::format(
+        "  {:<36} {:>4} points  median {:>5.1f} %  largest {:>5.1f} %  left out {:>7}\n", law.law,
+        law.n, 100 * law.median_error, 100 * law.largest_error,
+        law.held_out ? fmt::format("{:.1f} %", 100 * *law.held_out) : "-");
+  }
+  for (const auto& u : page.machine->unidentified) out += fmt::format("  not identified: {}\n", u);
+  out += "\n" + report::to_table(page.here) + "\n" + report::to_table(page.hypothetical);
+  return out;
+}
+
+Exit run(const Arguments& a) {
+  probes::check(a.plan);
+  auto provenance = probes::describe(a.plan.seed);
+  const fs::path directory = a.directory.empty()
+                                 ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
+                                 : a.directory;
+  auto writer = results::RunWriter::create(directory, provenance);
+  fmt::print(stderr, "limen: measuring into {}\n", directory.string());
+  const auto measured = probes::run_probes(a.plan, writer, provenance);
+  for (const auto& line : measured.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
+  bool interrupted = measured.interrupted;
+  if (!interrupted) probe_mpi(a, directory, provenance, interrupted);
+  provenance.interrupted = interrupted;
+  provenance.finished = probes::utc_now();
+  writer.finish(provenance);
+  if (interrupted) {
+    fmt::print(stderr, "limen: interrupted; what was measured is in {}\n", directory.string());
+    return Exit::failed;
+  }
+
+  const auto loaded = results::load_run(directory);
+  const auto calibration = calibration::calibrate({loaded}, provenance.host);
+  for (const auto& w : calibration.notes) fmt::print(stderr, "limen: {}\n", w);
+  const report::Page page{&loaded, &calibration.machine, predict_here(calibration.machine),
+                          predict_elsewhere()};
+  write_file(directory / "machine.toml", cards::write_machine(calibration.machine));
+  write_file(directory / "report.html", report::html_page(page));
+  if (a.json) {
+    auto all = page.here;
+    all.insert(all.end(), page.hypothetical.begin(), page.hypothetical.end());
+    fmt::print("{}", report::to_json(all));
+  } else {
+    fmt::print("{}\n\n{}", report::verdict(page), summary(page, calibration));
+  }
+  fmt::print(stderr, "limen: machine {}\nlimen: report {}\n", (directory / "machine.toml").string(),
+             fs::absolute(directory / "report.html").string());
+  return measured.ok() ? Exit::ok : Exit::failed;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Exit& code) {
+  auto a = std::make_shared<Arguments>();
+  auto* sub = app.add_subcommand(
+      "run", "Probe this machine, calibrate, predict here and elsewhere, report");
+  sub->add_flag("--quick", a->plan.quick, "Under a minute: fewer sizes and shapes");
+  sub->add_option("-o,--output", a->directory,
+                  "New directory of the run (default: runs/<time>-<host>)");
+  sub->add_option("--seed", a->plan.seed, "Seed of the order of visits and of the data")
+      ->capture_default_str();
+  sub->add_option("--budget", a->budget,
+                  "Time for the CPU probes, such as 60s or 5min (default: 30s quick, 7min full)");
+  sub->add_option("--threads", a->plan.max_threads, "Most threads and ranks to use (default: all)");
+  sub->add_flag("--json", a->json, "The predictions as JSON on stdout");
+  sub->callback([a, &code] {
+    if (!a->budget.empty()) a->plan.seconds = positive_seconds("--budget", a->budget);
+    // Under mpirun or srun the ranks measure the collectives; the host's own probes need the host
+    // to themselves.
+    if (const auto launch = probes::launched_by()) {
+      throw Error(fmt::format(
+          "limen run was started as rank {} of {} by {}; start it alone (it starts its own ranks), "
+          "or use `limen probe` for the collectives of this job",
+          launch->rank, launch->size, launch->launcher));
+    }
+    code = run(*a);
+  });
+}
 
 }  // namespace limen::cli

@@ -120,8 +120,8 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
       default:
         break;
     }
-    out.calibrated[i] = -calibrated.slope[i] * scale / calibrated.value;
-    out.ideal[i] = -ideal.slope[i] * scale / ideal.value;
+    out.calibrated[i] = 0 - calibrated.slope[i] * scale / calibrated.value;
+    out.ideal[i] = 0 - ideal.slope[i] * scale / ideal.value;
   }
   return out;
 }

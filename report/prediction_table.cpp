@@ -49,7 +49,13 @@ std::string figure(double v) {
 }
 
 std::string to_table(const std::vector<PredictedCase>& cases) {
-  std::string out, heading;
+  std::string out = fmt::format(
+      "{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n"
+      "{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
+      "tp", "pp", "batch", "tokens/s", "[90 % interval]", "ideal", "system", "memory", "compute",
+      "sync", "binding limit", "", "", "", "a user", "", "a user", "tokens/s", "time", "time",
+      "time", "(next, when it is better by)");
+  std::string heading;
   for (const auto& c : cases) {
     const auto& p = c.prediction;
     const std::string head =
@@ -57,13 +63,7 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
                     c.workload.context, name(c.workload.weights), name(c.workload.kv));
     if (head != heading) {
       heading = head;
-      out += fmt::format("{}{}\n", out.empty() ? "" : "\n", head);
-      out += fmt::format("{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
-                         "tp", "pp", "batch", "tokens/s", "[90 % interval]", "ideal", "system",
-                         "memory", "compute", "sync", "binding limit");
-      out += fmt::format("{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
-                         "", "", "", "a user", "", "a user", "tokens/s", "time", "time", "time",
-                         "(next, when it is better by)");
+      out += head + "\n";
     }
     out += fmt::format("{:>4} {:>4} {:>6.0f}  ", c.partition.tp, c.partition.pp, c.workload.batch);
     if (!p.fits) {
@@ -74,11 +74,11 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
         std::isfinite(p.limits.factor)
             ? fmt::format("({} at {}x)", words(p.limits.next), figure(p.limits.factor))
             : "(nothing next)";
+    const std::string interval =
+        p.utps_low < p.utps_high ? fmt::format("[{}, {}]", figure(p.utps_low), figure(p.utps_high))
+                                 : "not calibrated";
     out += fmt::format("{:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {} {}{}\n", figure(p.utps),
-                       p.utps_low < p.utps_high
-                           ? fmt::format("[{}, {}]", figure(p.utps_low), figure(p.utps_high))
-                           : "not calibrated",
-                       figure(p.utps_ideal), figure(p.stps), time(p.step.memory),
+                       interval, figure(p.utps_ideal), figure(p.stps), time(p.step.memory),
                        time(p.step.compute), time(p.step.sync), words(p.limits.binding), factor,
                        p.extrapolated ? " extrapolated to these ranks" : "");
   }

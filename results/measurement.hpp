@@ -1,4 +1,5 @@
-// A measurement: what was asked (probe and parameters), what work one execution does, and what came out.
+// A measurement: what was asked (probe and parameters), what work one execution does, and what came
+// out.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ enum Mark : std::uint32_t {
   emulated = 1u << 5,        // the device was an emulation: its times mean nothing
 };
 
-// Samples taken back to back. A case is visited several times over a run, so that drift shows between its visits.
+// Samples taken back to back. A case is visited several times over a run, so that drift shows
+// between its visits.
 struct Visit {
   double at = 0;                     // seconds since the run began
   std::int64_t inner = 1;            // executions averaged in one sample

@@ -1,4 +1,5 @@
-// Where a run's figures come from: an allow-list of facts, never the whole environment. Empty text means unknown.
+// Where a run's figures come from: an allow-list of facts, never the whole environment. Empty text
+// means unknown.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +14,15 @@ struct Provenance {
   bool git_dirty = false;
   std::vector<std::string> arguments;
   // the host
-  std::string host, os, kernel, cpu_model, microcode, governor, turbo, smt, transparent_huge_pages, numa_balancing,
-      hypervisor;
-  std::int64_t memory_bytes = 0;         // installed, as the kernel sees it
-  std::int64_t memory_limit_bytes = 0;   // of the cgroup; 0: none
-  double cpu_limit = 0;                  // of the cgroup, in CPUs; 0: none
-  std::vector<int> processing_units;     // OS numbers of those used
-  std::string topology_file, topology_hash;  // hwloc XML beside run.json and its FNV-1a 64 hash, in hex
-  double load_before = 0, load_after = 0;            // 1-minute load average
+  std::string host, os, kernel, cpu_model, microcode, governor, turbo, smt, transparent_huge_pages,
+      numa_balancing, hypervisor;
+  std::int64_t memory_bytes = 0;        // installed, as the kernel sees it
+  std::int64_t memory_limit_bytes = 0;  // of the cgroup; 0: none
+  double cpu_limit = 0;                 // of the cgroup, in CPUs; 0: none
+  std::vector<int> processing_units;    // OS numbers of those used
+  std::string topology_file,
+      topology_hash;  // hwloc XML beside run.json and its FNV-1a 64 hash, in hex
+  double load_before = 0, load_after = 0;                    // 1-minute load average
   double steal_seconds_before = 0, steal_seconds_after = 0;  // of all CPUs, since boot
   // the job
   std::string mpi_library, launcher;

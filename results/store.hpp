@@ -1,6 +1,7 @@
-// One directory a run: run.json (schema, provenance) and samples.jsonl (append-only, one line a visit or verdict).
-// A line is written whole by one write(2) to a file opened for appending, so that a killed run loses at most the line
-// being written, and several processes of one run can append to the same file.
+// One directory a run: run.json (schema, provenance) and samples.jsonl (append-only, one line a
+// visit or verdict). A line is written whole by one write(2) to a file opened for appending, so
+// that a killed run loses at most the line being written, and several processes of one run can
+// append to the same file.
 #pragma once
 
 #include <filesystem>
@@ -26,10 +27,12 @@ class RunWriter {
   ~RunWriter();
 
   // One visit of a case. Error if a sample is not finite and positive, or on a full disk.
-  void visit(const std::string& probe, const Parameters& parameters, const model::Work& work, const Visit& visit);
-  // How a case ended: Samples{} with only `stop` set, Skipped or Invalid. A later verdict replaces an earlier one,
-  // and Invalid voids the samples.
-  void verdict(const std::string& probe, const Parameters& parameters, const model::Work& work, const Outcome& outcome);
+  void visit(const std::string& probe, const Parameters& parameters, const model::Work& work,
+             const Visit& visit);
+  // How a case ended: Samples{} with only `stop` set, Skipped or Invalid. A later verdict replaces
+  // an earlier one, and Invalid voids the samples.
+  void verdict(const std::string& probe, const Parameters& parameters, const model::Work& work,
+               const Outcome& outcome);
   // Rewrites run.json (atomically, by rename) with what is known at the end.
   void finish(const Provenance& provenance);
 
@@ -46,11 +49,16 @@ class RunWriter {
 struct Run {
   std::filesystem::path directory;
   Provenance provenance;
-  std::vector<Measurement> measurements;  // in order of first appearance; the visits of a case joined
-  std::vector<std::string> warnings;      // for example a last line that was cut off by a kill
+  std::vector<Measurement>
+      measurements;                   // in order of first appearance; the visits of a case joined
+  std::vector<std::string> warnings;  // for example a last line that was cut off by a kill
 };
 
-// Error (file, line) on anything malformed but a cut-off last line, which is a warning; an unknown schema is refused.
+// Error (file, line) on anything malformed but a cut-off last line, which is a warning; an unknown
+// schema is refused.
 Run load_run(const std::filesystem::path& directory);
+
+// Only where a run comes from, without its samples. Errors as above.
+Provenance load_provenance(const std::filesystem::path& directory);
 
 }  // namespace limen::results

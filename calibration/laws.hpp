@@ -1,0 +1,50 @@
+// The laws of a machine, one function a group: each takes what was observed and adds to a draft
+// what it can tell, and says what it cannot.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/calibrate.hpp"
+#include "calibration/observations.hpp"
+
+namespace limen::calibration {
+
+using Draft = Calibration;
+
+void fit_memory(const Observations& observed,
+                Draft& draft);  // levels, memory.bandwidth, memory.efficiency
+void fit_peaks(const Observations& observed, Draft& draft);   // compute.*
+void fit_linear(const Observations& observed, Draft& draft);  // linear.*; after memory and peaks
+void fit_sync(const Observations& observed, Draft& draft);    // sync.floor, sync.barrier, sync.pp
+void fit_collectives(const Observations& observed, Draft& draft);  // sync.all_reduce; after sync
+
+// A parameter with an interval that holds its value.
+template <class D>
+model::Parameter<model::Quantity<D>> parameter(const Draft& draft, const model::Unit<D>& unit,
+                                               double value, results::Interval interval,
+                                               model::Evidence evidence) {
+  // A widened interval may reach below zero, which no parameter does.
+  const double low = interval.low < value ? (interval.low > 0 ? interval.low : 0) : value;
+  const double high = interval.high > value ? interval.high : value;
+  return {unit(value), unit(low), unit(high), evidence, draft.source};
+}
+inline constexpr model::Unit<model::Scalar> pure{1};
+
+// What 90 % of a normal distribution lies within, in standard deviations.
+inline constexpr double z90 = 1.6449;
+
+// Adds a line to the report: relative errors of the fit on its n points, and on points left out of
+// it.
+void report_law(Draft& draft, const std::string& law, std::vector<double> errors,
+                std::optional<double> held_out);
+
+// Root mean square of relative errors on groups of points left out of the fit one after the other.
+// `errors(keep)` fits to the points that are kept and returns the relative errors of all. Nothing
+// if there is only one group.
+std::optional<double> held_out_error(
+    const std::vector<int>& group,
+    const std::function<std::vector<double>(const std::vector<bool>& keep)>& errors);
+
+}  // namespace limen::calibration

@@ -1,0 +1,169 @@
+#include "calibration/observations.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "results/text.hpp"
+
+namespace limen::calibration {
+
+using results::Run;
+using results::Samples;
+using results::Visit;
+
+double Observation::number(const std::string& key) const {
+  const auto found = parameters.find(key);
+  if (found == parameters.end()) return 0;
+  const auto* value = std::get_if<std::int64_t>(&found->second);
+  return value ? static_cast<double>(*value) : 0;
+}
+
+std::string Observation::word(const std::string& key) const {
+  const auto found = parameters.find(key);
+  return found == parameters.end() ? "" : results::describe(found->second);
+}
+
+Cases Observations::of(const std::string& probe) const {
+  return where(probe, [](const Observation&) { return true; });
+}
+
+double largest(const Cases& cases, const std::string& key) {
+  double most = 0;
+  for (const Observation* o : cases) most = std::max(most, o->number(key));
+  return most;
+}
+
+std::vector<double> seconds_of(const Cases& cases) {
+  std::vector<double> seconds;
+  for (const Observation* o : cases) seconds.push_back(o->seconds);
+  return seconds;
+}
+
+namespace {
+
+// Why the samples say nothing about the machine, or nothing if they do.
+std::string unfit(const Samples& samples) {
+  for (const auto& [mark, why] : {std::pair{results::emulated, "measured on an emulated device"},
+                                  {results::oversubscribed, "more ranks or threads than cores"}}) {
+    std::size_t marked = 0, n = 0;
+    for (const Visit& visit : samples.visits) {
+      n += visit.seconds.size();
+      for (std::uint32_t marks : visit.marks) marked += (marks & mark) != 0;
+    }
+    if (2 * marked > n) return why;
+  }
+  return "";
+}
+
+double median_time(const std::vector<const Visit*>& visits) {
+  std::vector<double> seconds;
+  for (const Visit* visit : visits)
+    seconds.insert(seconds.end(), visit->seconds.begin(), visit->seconds.end());
+  return results::median_of(std::move(seconds));
+}
+
+void settle(Observation& o) {
+  std::vector<const Visit*> visits;
+  o.best = INFINITY;
+  for (const auto& run : o.runs) {
+    for (const Visit& visit : run) {
+      visits.push_back(&visit);
+      o.best = std::min(o.best, results::median_of(visit.seconds));
+    }
+  }
+  o.seconds = median_time(visits);
+}
+
+void warn_of_mixture(const std::vector<Run>& runs, std::vector<std::string>& notes) {
+  std::set<std::string> hosts, models;
+  for (const Run& run : runs) {
+    hosts.insert(run.provenance.host);
+    models.insert(run.provenance.cpu_model);
+  }
+  if (hosts.size() > 1)
+    notes.push_back(fmt::format("the runs come from different hosts: {}", fmt::join(hosts, ", ")));
+  if (models.size() > 1)
+    notes.push_back(
+        fmt::format("the runs come from different CPUs: {}; the machine is none of them",
+                    fmt::join(models, ", ")));
+}
+
+double resampled(const Observation& o, std::mt19937_64& random) {
+  const auto any = [&random](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::vector<const Visit*> visits;
+  for (std::size_t i = 0; i < o.runs.size(); ++i) {
+    const auto& run = o.runs[any(o.runs.size())];
+    for (std::size_t v = 0; v < run.size(); ++v) visits.push_back(&run[any(run.size())]);
+  }
+  return median_time(visits);
+}
+
+}  // namespace
+
+Observations gather(const std::vector<Run>& runs) {
+  Observations found;
+  std::map<std::pair<std::string, results::Parameters>, std::size_t> index;
+  for (const Run& run : runs) {
+    found.processing_units =
+        std::max(found.processing_units, static_cast<int>(run.provenance.processing_units.size()));
+    for (const results::Measurement& m : run.measurements) {
+      const auto* samples = std::get_if<Samples>(&m.outcome);
+      const auto* invalid = std::get_if<results::Invalid>(&m.outcome);
+      const std::string why = invalid ? invalid->reason : samples ? unfit(*samples) : "";
+      if (!why.empty()) {
+        found.notes.push_back(
+            fmt::format("left out: {} {}: {}", m.probe, results::describe(m.parameters), why));
+        continue;
+      }
+      if (!samples) continue;
+      const auto [at, is_new] = index.try_emplace({m.probe, m.parameters}, found.all.size());
+      if (is_new) found.all.push_back({m.probe, m.parameters, m.work, {}});
+      found.all[at->second].runs.push_back(samples->visits);
+    }
+  }
+  for (Observation& o : found.all) settle(o);
+  warn_of_mixture(runs, found.notes);
+  return found;
+}
+
+std::vector<results::Interval> bootstrap(const Cases& cases, const Estimate& estimate) {
+  constexpr int replicates = 200;
+  constexpr double tail = 0.05;
+  std::mt19937_64 random(20250714);
+  std::vector<std::vector<double>> drawn;
+  for (int r = 0; r < replicates; ++r) {
+    std::vector<double> seconds;
+    for (const Observation* o : cases) seconds.push_back(resampled(*o, random));
+    const std::vector<double> values = estimate(seconds);
+    drawn.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (std::isfinite(values[i])) drawn[i].push_back(values[i]);
+  }
+  // Few visits, drawn anew from themselves, vary too little: by (v - 1) / v in variance.
+  std::vector<double> visits;
+  for (const Observation* o : cases) {
+    std::size_t v = 0;
+    for (const auto& run : o->runs) v += run.size();
+    visits.push_back(static_cast<double>(std::max<std::size_t>(v, 2)));
+  }
+  const double v = visits.empty() ? 2 : results::median_of(visits),
+               widening = std::sqrt(v / (v - 1));
+  const std::vector<double> centre = estimate(seconds_of(cases));
+  std::vector<results::Interval> intervals;
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    std::vector<double>& values = drawn[i];
+    std::sort(values.begin(), values.end());
+    if (values.empty()) values.push_back(std::nan(""));
+    const auto widened = [&](double end) { return centre[i] + widening * (end - centre[i]); };
+    intervals.push_back({widened(results::quantile_of_sorted(values, tail)),
+                         widened(results::quantile_of_sorted(values, 1 - tail))});
+  }
+  return intervals;
+}
+
+}  // namespace limen::calibration

@@ -1,0 +1,47 @@
+#include "kernels/mpi/pingpong.hpp"
+
+namespace limen::kernels::mpi {
+namespace {
+
+constexpr int tag = 1;
+
+// Differs between the ranks at every place, and between places that are a page apart.
+unsigned char pattern(int rank, std::size_t i) {
+  return static_cast<unsigned char>((i % 251 + i / 4096) * 2 + static_cast<std::size_t>(rank));
+}
+
+}  // namespace
+
+PingPong::PingPong(MPI_Comm pair, std::size_t bytes) : pair_(pair), out_(bytes), in_(bytes) {
+  MPI_Comm_rank(pair_, &rank_);
+}
+
+void PingPong::run() {
+  const int n = static_cast<int>(out_.size());
+  if (rank_ == 0) {
+    MPI_Send(out_.data(), n, MPI_BYTE, 1, tag, pair_);
+    MPI_Recv(in_.data(), n, MPI_BYTE, 1, tag, pair_, MPI_STATUS_IGNORE);
+  } else {
+    MPI_Recv(in_.data(), n, MPI_BYTE, 0, tag, pair_, MPI_STATUS_IGNORE);
+    MPI_Send(out_.data(), n, MPI_BYTE, 0, tag, pair_);
+  }
+}
+
+bool PingPong::verify() {
+  for (std::size_t i = 0; i < out_.size(); ++i) {
+    out_[i] = pattern(rank_, i);
+    in_[i] = out_[i];
+  }
+  run();
+  for (std::size_t i = 0; i < in_.size(); ++i) {
+    if (in_[i] != pattern(1 - rank_, i)) return false;
+  }
+  return true;
+}
+
+model::Work PingPong::claim(std::size_t bytes) {
+  const auto size = model::bytes(static_cast<double>(bytes));
+  return {size, size, model::flops(0.0)};
+}
+
+}  // namespace limen::kernels::mpi

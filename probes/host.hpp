@@ -1,0 +1,37 @@
+// Facts about the host, from an allow-list of files; and what other tenants take from us while we
+// measure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "results/provenance.hpp"
+
+namespace limen::probes {
+
+struct CgroupLimits {
+  double cpus = 0;         // 0: none
+  std::size_t memory = 0;  // bytes; 0: none
+  std::size_t memory_used = 0;
+};
+// The tightest limits on the way from this process's cgroup to the root, version 1 or 2. `root`
+// stands for "/" in tests.
+CgroupLimits cgroup_limits(const std::filesystem::path& root = "/");
+
+// Bytes that can be taken without pushing anybody out: of the system and of the cgroup.
+std::size_t free_memory(const std::filesystem::path& root = "/");
+// Seconds that the hypervisor gave to others, over all CPUs, since boot.
+double steal_seconds(const std::filesystem::path& root = "/");
+double load_average(const std::filesystem::path& root = "/");
+std::string utc_now();  // ISO 8601
+std::string host_name();
+
+// Everything known before a run begins.
+results::Provenance describe(std::uint64_t seed, const std::filesystem::path& root = "/");
+
+// FNV-1a, 64 bits, in hex; empty if the file cannot be read.
+std::string fnv1a(const std::filesystem::path& file);
+
+}  // namespace limen::probes

@@ -1,0 +1,27 @@
+// What the MPI probes are in a build without MPI.
+#include "model/error.hpp"
+#include "probes/mpi_probes.hpp"
+#include "probes/mpi_skipped.hpp"
+
+namespace limen::probes {
+
+MpiStatus run_mpi_probes(const MpiPlan&, const std::filesystem::path& run_directory,
+                         std::string& note) {
+  write_mpi_skipped(run_directory, "built without MPI");
+  note = "skipped: built without MPI";
+  return MpiStatus::skipped;
+}
+
+int mpi_rank_main(const MpiPlan&, const std::filesystem::path&) {
+  throw Error("this limen was built without MPI and cannot be a rank: build it with LIMEN_MPI=ON",
+              Exit::unfit);
+}
+
+std::optional<MpiFacts> read_mpi_facts(const std::filesystem::path&) { return std::nullopt; }
+
+std::vector<OsuRow> mpi_osu_comparison(const MpiPlan&, std::string& note) {
+  note = "skipped: built without MPI";
+  return {};
+}
+
+}  // namespace limen::probes

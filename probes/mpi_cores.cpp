@@ -1,0 +1,28 @@
+#include "probes/mpi_cores.hpp"
+
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace limen::probes {
+
+cpu_set_t allowed_cpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) CPU_SET(0, &cpus);
+  return cpus;
+}
+
+int count_cores(const cpu_set_t& cpus) {
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &cpus)) continue;
+    const std::string number = std::to_string(cpu);
+    std::ifstream file("/sys/devices/system/cpu/cpu" + number + "/topology/thread_siblings_list");
+    std::string siblings;
+    cores.insert(std::getline(file, siblings) ? siblings : number);
+  }
+  return static_cast<int>(cores.size());
+}
+
+}  // namespace limen::probes

@@ -1,0 +1,20 @@
+// What our launcher asks of the ranks that it starts, beyond the command line: one variable in
+// their environment.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace limen::probes {
+
+struct MpiOrder {
+  bool compare_with_osu = false;  // else: measure
+  double seconds = 0, precision = 0;
+};
+
+// "LIMEN_MPI_JOB=..." and back. Nothing if the variable is absent, as under a launcher that the
+// user ran.
+std::string to_environment(const MpiOrder& order);
+std::optional<MpiOrder> order_from_environment();
+
+}  // namespace limen::probes

@@ -1,0 +1,125 @@
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "model/error.hpp"
+#include "probes/interrupt.hpp"
+#include "probes/mpi_facts.hpp"
+#include "probes/mpi_order.hpp"
+#include "probes/mpi_osu.hpp"
+#include "probes/mpi_probes.hpp"
+#include "probes/mpi_session.hpp"
+#include "results/store.hpp"
+
+namespace limen::probes {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool stop_requested() { return Interrupt::asked(); }
+
+// Seconds since run.json was written, which is when the run began.
+double age_of_run(const fs::path& run_directory) {
+  std::error_code why;
+  const auto then = fs::last_write_time(run_directory / "run.json", why);
+  if (why) return 0;
+  return std::max(0.0,
+                  std::chrono::duration<double>(fs::file_time_type::clock::now() - then).count());
+}
+
+SessionPlan session_plan(const MpiPlan& plan, const std::optional<MpiOrder>& order) {
+  SessionPlan result;
+  result.seed = plan.seed;
+  result.precision = order ? order->precision : plan.precision;
+  result.seconds = order ? order->seconds : plan.seconds;
+  if (result.seconds <= 0) result.seconds = plan.quick ? 4 : 45;
+  if (plan.quick) {
+    result.min_visits = 3;
+    result.batch = {0.015, 5, 200, 1};
+  }
+  return result;
+}
+
+// A share of sorted values lies below what this returns.
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts) {
+  const auto launch = launched_by();
+  nlohmann::json json{{"library", world.library()},
+                      {"launcher", launch ? launch->launcher : ""},
+                      {"ranks", world.size()},
+                      {"hosts", hosts},
+                      {"cases", nlohmann::json::array()}};
+  for (std::size_t i = 0; i < session.cases().size(); ++i) {
+    const MpiCase& c = session.cases()[i];
+    const CaseLog& log = session.logs()[i];
+    json["cases"].push_back({{"probe", c.probe},
+                             {"ranks", c.ranks},
+                             {"bytes", c.bytes},
+                             {"samples", log.skew_seconds.size()},
+                             {"late", log.late},
+                             {"clock_error_seconds", log.clock_error},
+                             {"skew_median_seconds", quantile(log.skew_seconds, 0.5)},
+                             {"skew_p90_seconds", quantile(log.skew_seconds, 0.9)}});
+  }
+  return json;
+}
+
+// One line is enough for all: the others leave with the same code, in silence.
+int refuse(const Launch& launch, const std::string& why) {
+  if (launch.rank == 0) throw Error(why, Exit::unfit);
+  return static_cast<int>(Exit::unfit);
+}
+
+Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
+             const fs::path& run_directory, const MpiWorld& world) {
+  // Our launcher starts a job for each number of ranks; in the user's job we take its first ranks
+  // for the smaller ones.
+  const std::vector<int> counts =
+      order ? std::vector<int>{world.size()} : rank_counts_up_to(world.size());
+  std::optional<results::RunWriter> writer;
+  if (world.rank() == 0) writer = results::RunWriter::append_to(run_directory);
+  MpiSession session(session_plan(plan, order), world, mpi_cases(counts), std::move(writer),
+                     age_of_run(run_directory));
+  const bool valid = session.run(stop_requested);
+  const int hosts = count_hosts(MPI_COMM_WORLD);
+  if (world.rank() == 0)
+    write_json(mpi_facts_file(run_directory, world.size()), facts(session, world, hosts));
+  return valid ? Exit::ok : Exit::failed;
+}
+
+}  // namespace
+
+int mpi_rank_main(const MpiPlan& plan, const fs::path& run_directory) {
+  const auto order = order_from_environment();
+  if (order)
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a killed mpirun must not leave ranks that spin for ever
+  const auto launch = launched_by();
+  if (launch) {
+    if (const auto wrong = launch_defect(*launch)) return refuse(*launch, *wrong);
+  }
+  const Interrupt interrupt;
+  const MpiWorld world;
+  if (launch) {
+    if (const auto wrong = world_mismatch(*launch, world.size())) return refuse(*launch, *wrong);
+  }
+  if (world.size() < 2) return static_cast<int>(Exit::nothing_to_run);
+  try {
+    return static_cast<int>(order && order->compare_with_osu
+                                ? compare_with_osu(plan, run_directory, world)
+                                : measure(plan, order, run_directory, world));
+  } catch (const Error& e) {
+    world.abort(e.what(), static_cast<int>(e.code()));
+  } catch (const std::exception& e) {
+    world.abort(e.what(), static_cast<int>(Exit::failed));
+  }
+}
+
+}  // namespace limen::probes

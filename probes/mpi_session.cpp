@@ -1,0 +1,143 @@
+#include "probes/mpi_session.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "probes/mpi_clock.hpp"
+#include "results/statistics.hpp"
+
+namespace limen::probes {
+
+MpiSession::Group::Group(int count) : ranks(count) {
+  if (ranks.comm() == MPI_COMM_NULL) return;
+  const std::uint32_t marks = oversubscribed(ranks.comm()) ? results::oversubscribed : 0u;
+  timer = std::make_unique<WindowTimer>(ranks.comm(), marks);
+}
+
+MpiSession::MpiSession(const SessionPlan& plan, const MpiWorld& world, std::vector<MpiCase> cases,
+                       std::optional<results::RunWriter> writer, double run_age)
+    : plan_(plan),
+      world_(world),
+      cases_(std::move(cases)),
+      writer_(std::move(writer)),
+      run_age_(run_age),
+      started_(clock_now()),
+      samples_(cases_.size()),
+      states_(cases_.size(), State::open),
+      logs_(cases_.size()),
+      stretch_(cases_.size(), 1.0) {
+  for (const MpiCase& c : cases_) {
+    if (!groups_[c.ranks]) groups_[c.ranks] = std::make_unique<Group>(c.ranks);
+  }
+}
+
+double MpiSession::elapsed() const { return static_cast<double>(clock_now() - started_) * 1e-9; }
+
+bool MpiSession::run(bool (*stop_requested)()) {
+  for (;;) {
+    int stop = stop_requested() ? 1 : 0, any = 0;
+    MPI_Reduce(&stop, &any, 1, MPI_INT, MPI_MAX, 0, MPI_COMM_WORLD);
+    if (any != 0) interrupted_ = true;
+    int next = world_.rank() == 0 && !interrupted_ ? next_case() : -1;
+    MPI_Bcast(&next, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (next < 0) break;
+    visit(static_cast<std::size_t>(next));
+  }
+  if (world_.rank() == 0) conclude();
+  int flags[2] = {interrupted_ ? 1 : 0, 0};
+  for (State s : states_) flags[1] |= s == State::invalid ? 1 : 0;
+  MPI_Bcast(flags, 2, MPI_INT, 0, MPI_COMM_WORLD);
+  interrupted_ = flags[0] != 0;
+  return flags[1] == 0;
+}
+
+// -1 when there is nothing left to do, or no time for it.
+int MpiSession::next_case() {
+  for (;;) {
+    if (round_ > 1 && elapsed() > plan_.seconds) return -1;
+    while (!order_.empty()) {
+      const int index = order_.back();
+      order_.pop_back();
+      if (states_[static_cast<std::size_t>(index)] == State::open) return index;
+    }
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      if (states_[i] == State::open) order_.push_back(static_cast<int>(i));
+    }
+    if (order_.empty()) return -1;
+    std::mt19937_64 random(plan_.seed + static_cast<std::uint64_t>(round_++));
+    std::shuffle(order_.begin(), order_.end(), random);
+  }
+}
+
+void MpiSession::visit(std::size_t index) {
+  const MpiCase& c = cases_[index];
+  const Group& group = *groups_.at(c.ranks);
+  if (!group.timer) return;
+  const auto operation = c.operation(group.ranks.comm());
+  const int right = operation->verify() ? 1 : 0;
+  std::vector<int> all(static_cast<std::size_t>(c.ranks));
+  MPI_Gather(&right, 1, MPI_INT, all.data(), 1, MPI_INT, 0, group.ranks.comm());
+  const auto first_wrong = std::find(all.begin(), all.end(), 0) - all.begin();
+  int wrong = world_.rank() == 0 && first_wrong < c.ranks ? 1 : 0;
+  MPI_Bcast(&wrong, 1, MPI_INT, 0, group.ranks.comm());
+  if (wrong != 0) {
+    if (world_.rank() != 0) return;
+    states_[index] = State::invalid;
+    writer_->verdict(c.probe, c.parameters(), c.work(),
+                     results::Invalid{fmt::format("rank {} has a wrong result", first_wrong)});
+    return;
+  }
+  BatchLimits limits = plan_.batch;
+  limits.stretch = stretch_[index];
+  const Batch batch = group.timer->time(*operation, limits);
+  if (world_.rank() == 0) judge(index, batch);
+}
+
+void MpiSession::judge(std::size_t index, const Batch& batch) {
+  const MpiCase& c = cases_[index];
+  const model::Work work = c.work();
+  if (batch.left_early > 0) {
+    states_[index] = State::invalid;
+    writer_->verdict(c.probe, c.parameters(), work,
+                     results::Invalid{fmt::format(
+                         "in {} of {} repetitions a rank left before the last one entered",
+                         batch.left_early, batch.skew_seconds.size())});
+    return;
+  }
+  results::Visit visit = batch.visit;
+  visit.at = run_age_ + elapsed();
+  writer_->visit(c.probe, c.parameters(), work, visit);
+
+  CaseLog& log = logs_[index];
+  log.late += batch.late;
+  log.clock_error = std::max(log.clock_error, batch.clock_error);
+  log.skew_seconds.insert(log.skew_seconds.end(), batch.skew_seconds.begin(),
+                          batch.skew_seconds.end());
+  if (batch.late * 10 > batch.skew_seconds.size())
+    stretch_[index] = std::min(8.0, stretch_[index] * 1.5);
+
+  results::Samples& samples = samples_[index];
+  samples.visits.push_back(std::move(visit));
+  if (samples.visits.size() < plan_.min_visits) return;
+  if (results::summarize(samples).relative_half_width() > plan_.precision) return;
+  states_[index] = State::settled;
+  writer_->verdict(c.probe, c.parameters(), work, results::Samples{{}, "settled"});
+}
+
+void MpiSession::conclude() {
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    if (states_[i] != State::open) continue;
+    const char* why = interrupted_ ? "interrupted" : "time budget";
+    const model::Work work = cases_[i].work();
+    if (samples_[i].visits.empty()) {
+      writer_->verdict(cases_[i].probe, cases_[i].parameters(), work, results::Skipped{why});
+    } else {
+      writer_->verdict(cases_[i].probe, cases_[i].parameters(), work, results::Samples{{}, why});
+    }
+  }
+}
+
+}  // namespace limen::probes

@@ -1,0 +1,92 @@
+#include "probes/mpi_world.hpp"
+
+#include <sched.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "probes/mpi_cores.hpp"
+
+namespace limen::probes {
+namespace {
+
+// The ranks that share memory with this one.
+class HostRanks {
+ public:
+  explicit HostRanks(MPI_Comm comm) {
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &comm_);
+  }
+  ~HostRanks() { MPI_Comm_free(&comm_); }
+  HostRanks(const HostRanks&) = delete;
+  HostRanks& operator=(const HostRanks&) = delete;
+  MPI_Comm comm() const { return comm_; }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+};
+
+}  // namespace
+
+MpiWorld::MpiWorld() {
+  MPI_Init(nullptr, nullptr);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  MPI_Comm_size(MPI_COMM_WORLD, &size_);
+}
+
+MpiWorld::~MpiWorld() { MPI_Finalize(); }
+
+std::string MpiWorld::host() const {
+  char name[MPI_MAX_PROCESSOR_NAME];
+  int length = 0;
+  MPI_Get_processor_name(name, &length);
+  return {name, static_cast<std::size_t>(length)};
+}
+
+std::string MpiWorld::library() const {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string all(text, static_cast<std::size_t>(length));
+  return all.substr(0, all.find_first_of(std::string_view("\n\r\0", 3)));
+}
+
+void MpiWorld::abort(const std::string& why, int code) const {
+  std::fprintf(stderr, "limen: rank %d on %s: %s\n", rank_, host().c_str(), why.c_str());
+  std::fflush(stderr);
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::abort();
+}
+
+FirstRanks::FirstRanks(int ranks) {
+  int rank = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_split(MPI_COMM_WORLD, rank < ranks ? 0 : MPI_UNDEFINED, rank, &comm_);
+}
+
+FirstRanks::~FirstRanks() {
+  if (comm_ != MPI_COMM_NULL) MPI_Comm_free(&comm_);
+}
+
+bool oversubscribed(MPI_Comm comm) {
+  const HostRanks host(comm);
+  cpu_set_t mine = allowed_cpus(), all;
+  CPU_ZERO(&all);
+  MPI_Allreduce(&mine, &all, sizeof mine, MPI_BYTE, MPI_BOR, host.comm());
+  int ranks_here = 0;
+  MPI_Comm_size(host.comm(), &ranks_here);
+  int crowded = ranks_here > count_cores(all) ? 1 : 0, anywhere = 0;
+  MPI_Allreduce(&crowded, &anywhere, 1, MPI_INT, MPI_MAX, comm);
+  return anywhere != 0;
+}
+
+int count_hosts(MPI_Comm comm) {
+  const HostRanks host(comm);
+  int rank_here = 0, hosts = 0;
+  MPI_Comm_rank(host.comm(), &rank_here);
+  const int first = rank_here == 0 ? 1 : 0;
+  MPI_Allreduce(&first, &hosts, 1, MPI_INT, MPI_SUM, comm);
+  return hosts;
+}
+
+}  // namespace limen::probes

@@ -1,0 +1,127 @@
+#include "probes/run_probes.hpp"
+
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "model/error.hpp"
+#include "probes/bench.hpp"
+#include "probes/host.hpp"
+#include "probes/interference.hpp"
+#include "probes/interrupt.hpp"
+#include "probes/progress.hpp"
+#include "probes/registry.hpp"
+#include "probes/schedule.hpp"
+#include "probes/topology.hpp"
+#include "results/gate.hpp"
+#include "results/text.hpp"
+
+namespace limen::probes {
+namespace {
+
+double or_default(double given, bool quick, double for_quick, double for_full) {
+  return given > 0 ? given : quick ? for_quick : for_full;
+}
+
+// Refuses what no machine can have done, and what this machine has shown that it cannot do.
+void apply_gate(std::vector<Task>& tasks, double clock, results::RunWriter& writer) {
+  std::vector<results::Measurement> all;
+  for (const auto& task : tasks) all.push_back(task.measured);
+  results::GateOptions options;
+  if (clock > 0) options.core_hertz = 1.1 * clock;
+  for (const auto& refused : results::gate(all, options)) {
+    auto& m = tasks[refused.index].measured;
+    m.outcome = results::Invalid{refused.reason};
+    writer.verdict(m.probe, m.parameters, m.work, m.outcome);
+  }
+}
+
+}  // namespace
+
+void check(const PlanOptions& o) {
+  const auto at_least_zero = [](const char* what, double value) {
+    if (!std::isfinite(value) || value < 0)
+      throw Error(fmt::format("{} must be a positive time, not {}", what, value));
+  };
+  at_least_zero("the budget", o.seconds);
+  at_least_zero("the budget of a case", o.case_seconds);
+  at_least_zero("the time of a visit", o.visit_seconds);
+  if (!(o.relative_error > 0 && o.relative_error < 1)) {
+    throw Error(fmt::format("the relative error must lie between 0 and 1 (0.02 is 2 %), not {}",
+                            o.relative_error));
+  }
+  if (!(o.memory_share > 0 && o.memory_share <= 0.9)) {
+    throw Error(
+        fmt::format("the share of memory must lie between 0 and 0.9, not {}", o.memory_share));
+  }
+  if (o.max_threads < 0)
+    throw Error(fmt::format("the number of threads must be positive, not {}", o.max_threads));
+  select_probes(o.names);
+}
+
+ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
+                       results::Provenance& provenance) {
+  check(options);
+  const auto start = std::chrono::steady_clock::now();
+  const Interrupt interrupt;
+  const AffinityKeeper affinity;
+  const Topology topology;
+  if (const auto file = writer.directory() / "topology.xml"; topology.write(file)) {
+    provenance.topology_file = file.filename();
+    provenance.topology_hash = fnv1a(file);
+  }
+  const auto memory =
+      static_cast<std::size_t>(options.memory_share * static_cast<double>(free_memory()));
+  Bench bench(topology, {options.quick, options.seed, memory, options.max_threads});
+  provenance.processing_units = topology.processing_units();
+  provenance.processing_units.resize(static_cast<std::size_t>(bench.all_threads()));
+
+  std::vector<Task> tasks;
+  for (const auto* probe : select_probes(options.names)) {
+    for (auto& c : probe->cases(bench)) tasks.push_back({probe, std::move(c)});
+  }
+  Progress progress;
+  ScheduleOptions schedule;
+  schedule.stop = {options.relative_error, options.least_samples, options.least_visits,
+                   or_default(options.case_seconds, options.quick, 2, 12)};
+  schedule.seconds = or_default(options.seconds, options.quick, 30, 420);
+  schedule.visit_seconds = or_default(options.visit_seconds, options.quick, 0.006, 0.012);
+  schedule.seed = options.seed;
+  schedule.interrupted = [] { return Interrupt::asked(); };
+  schedule.progress = [&](const std::string& probe, std::size_t done, std::size_t all,
+                          double left) { progress.show(probe, done, all, left); };
+  Interference interference(static_cast<int>(topology.processing_units().size()));
+  run_schedule(tasks, schedule, interference, writer);
+  apply_gate(tasks, interference.fastest_clock(), writer);
+
+  ProbeReport report;
+  report.cases = tasks.size();
+  report.interrupted = Interrupt::asked();
+  for (const auto& task : tasks) {
+    const auto& m = task.measured;
+    if (const auto* samples = std::get_if<results::Samples>(&m.outcome)) {
+      ++(samples->stop == "settled" ? report.settled : report.unsettled);
+    } else if (const auto* invalid = std::get_if<results::Invalid>(&m.outcome)) {
+      report.invalid.push_back(
+          fmt::format("{} {}: {}", m.probe, results::describe(m.parameters), invalid->reason));
+    } else {
+      ++report.skipped;
+    }
+  }
+  provenance.interrupted = report.interrupted;
+  provenance.finished = utc_now();
+  provenance.load_after = load_average();
+  provenance.steal_seconds_after = steal_seconds();
+  writer.finish(provenance);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+std::vector<ProbeLine> list_probes(const std::vector<std::string>& names) {
+  std::vector<ProbeLine> lines;
+  for (const auto* probe : select_probes(names)) lines.push_back({probe->name, probe->question});
+  return lines;
+}
+
+}  // namespace limen::probes

@@ -1,0 +1,68 @@
+// Stands in for `limen` where tests need one.
+//   DRIVER probe --mpi-rank --into DIR [--quick] [--seed N]   a rank, as our launcher starts it
+//   DRIVER run DIR SECONDS                                    the launcher: prints what it notes
+// TEST_MPI_FAULT=kill or =stop makes rank 1 do that to itself after a third of a second.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "model/error.hpp"
+#include "probes/mpi_probes.hpp"
+
+// A sanitizer's leak check asks this. MPI libraries keep memory until the end.
+extern "C" int __lsan_is_turned_off() { return 1; }
+
+namespace {
+
+using namespace limen;
+
+void plan_fault() {
+  const char* fault = std::getenv("TEST_MPI_FAULT");
+  const auto launch = probes::launched_by();
+  if (fault == nullptr || !launch || launch->rank != 1) return;
+  const int signal = std::string(fault) == "kill" ? SIGKILL : SIGSTOP;
+  std::thread([signal] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(330));
+    kill(getpid(), signal);
+  }).detach();
+}
+
+int be_rank(int argc, char** argv) {
+  probes::MpiPlan plan;
+  std::string into;
+  for (int i = 2; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (option == "--quick") plan.quick = true;
+    if (option == "--into" && i + 1 < argc) into = argv[++i];
+    if (option == "--seed" && i + 1 < argc) plan.seed = std::stoull(argv[++i]);
+  }
+  plan_fault();
+  return probes::mpi_rank_main(plan, into);
+}
+
+int be_launcher(const char* directory, const char* seconds) {
+  probes::MpiPlan plan;
+  plan.seconds = std::stod(seconds);
+  plan.quick = plan.seconds < 10;
+  std::string note;
+  const auto status = probes::run_mpi_probes(plan, directory, note);
+  std::puts(note.c_str());
+  return status == probes::MpiStatus::ran ? 0 : 10 + static_cast<int>(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc >= 4 && std::string(argv[1]) == "run") return be_launcher(argv[2], argv[3]);
+    return be_rank(argc, argv);
+  } catch (const Error& e) {
+    std::fprintf(stderr, "limen: %s\n", e.what());
+    return static_cast<int>(e.code());
+  }
+}

@@ -1,0 +1,126 @@
+// Tests that are ranks themselves: `mpirun -np 2` runs this program, and every rank runs every test
+// in the same order.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "kernels/mpi/allreduce.hpp"
+#include "kernels/mpi/barrier.hpp"
+#include "kernels/mpi/pingpong.hpp"
+#include "probes/mpi_clock.hpp"
+#include "probes/mpi_window.hpp"
+#include "probes/mpi_world.hpp"
+
+namespace limen {
+namespace {
+
+using kernels::mpi::AllReduce;
+
+int rank() {
+  int r = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &r);
+  return r;
+}
+
+void off_by_one_at_the_end(const float* in, float* out, int n, MPI_Comm comm) {
+  kernels::mpi::library_sum(in, out, n, comm);
+  int r = 0;
+  MPI_Comm_rank(comm, &r);
+  if (r == 1) out[n - 1] += 1;
+}
+
+void own_share_only(const float* in, float* out, int n, MPI_Comm) {
+  for (int i = 0; i < n; ++i) out[i] = in[i];
+}
+
+TEST(MpiKernels, RightResultsPass) {
+  for (std::size_t bytes : {std::size_t{8}, std::size_t{1} << 16, std::size_t{1} << 20}) {
+    EXPECT_TRUE(AllReduce(MPI_COMM_WORLD, bytes).verify());
+    EXPECT_TRUE(kernels::mpi::PingPong(MPI_COMM_WORLD, bytes).verify());
+  }
+  EXPECT_TRUE(kernels::mpi::Barrier(MPI_COMM_WORLD).verify());
+}
+
+TEST(MpiKernels, PlantedWrongResultsAreCaught) {
+  EXPECT_FALSE(AllReduce(MPI_COMM_WORLD, 4096, own_share_only).verify());
+  EXPECT_EQ(AllReduce(MPI_COMM_WORLD, 4096, off_by_one_at_the_end).verify(), rank() == 0);
+}
+
+TEST(MpiKernels, Claims) {
+  const model::Work w = AllReduce::claim(4096, 2);
+  EXPECT_EQ(w.read.in(model::bytes), 4096);
+  EXPECT_EQ(w.written.in(model::bytes), 4096);
+  EXPECT_EQ(w.flops.in(model::flops), 512);  // 1024 additions by two ranks
+}
+
+TEST(MpiTimer, SamplesArePositiveAndGathered) {
+  probes::WindowTimer timer(MPI_COMM_WORLD, results::oversubscribed);
+  AllReduce operation(MPI_COMM_WORLD, 1024);
+  ASSERT_TRUE(operation.verify());
+  const probes::Batch batch = timer.time(operation, {0.01, 5, 50, 1});
+  if (rank() != 0) return;
+  EXPECT_GE(batch.visit.seconds.size(), 5u);
+  EXPECT_EQ(batch.visit.marks.size(), batch.visit.seconds.size());
+  EXPECT_EQ(batch.left_early, 0u);
+  for (double s : batch.visit.seconds) EXPECT_GT(s, 0);
+  for (std::uint32_t m : batch.visit.marks) EXPECT_TRUE(m & results::oversubscribed);
+}
+
+// An "all-reduce" that does not wait for the others: each rank would be timed alone, and very fast.
+TEST(MpiTimer, AnOperationThatDoesNotSynchronizeIsSeen) {
+  struct Nothing : kernels::mpi::Operation {
+    void run() override {
+      if (rank() == 1) {  // comes late by looking busy
+        const auto until = probes::clock_now() + 20'000;
+        while (probes::clock_now() < until) {
+        }
+      }
+    }
+    bool verify() override { return true; }
+  } nothing;
+  probes::WindowTimer timer(MPI_COMM_WORLD, 0);
+  const probes::Batch batch =
+      timer.time(nothing, {0.01, 5, 50, 0.001});  // windows far too short for rank 1
+  if (rank() != 0) return;
+  EXPECT_GT(batch.left_early, 0u);
+}
+
+TEST(MpiClockLive, AKnownOffsetIsRecovered) {
+  const char* shifted = std::getenv("TEST_MPI_SHIFTED_SECONDS");  // of rank 1's clock
+  const double expected = shifted != nullptr ? std::atof(shifted) * 1e9 : 0;
+  const auto offsets =
+      probes::synchronize(MPI_COMM_WORLD, probes::ranks_beside_root(MPI_COMM_WORLD));
+  if (rank() != 0) return;
+  ASSERT_EQ(offsets.size(), 2u);
+  EXPECT_NEAR(offsets[1].offset, expected, offsets[1].error);
+  if (expected == 0) {
+    EXPECT_EQ(offsets[1].error, 0);  // one clock, and known to be
+  }
+  EXPECT_LT(offsets[1].error, 1e8);
+}
+
+TEST(MpiWorld, Ranks) {
+  EXPECT_EQ(probes::count_hosts(MPI_COMM_WORLD), 1);
+  const probes::FirstRanks one(1);
+  EXPECT_EQ(one.comm() == MPI_COMM_NULL, rank() != 0);
+}
+
+}  // namespace
+}  // namespace limen
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  MPI_Init(&argc, &argv);
+  if (limen::rank() != 0) {  // one report is enough, unless something fails
+    auto& listeners = testing::UnitTest::GetInstance()->listeners();
+    delete listeners.Release(listeners.default_result_printer());
+  }
+  int failed = RUN_ALL_TESTS(), anywhere = 0;
+  MPI_Allreduce(&failed, &anywhere, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  if (anywhere != 0 && failed != 0) std::fprintf(stderr, "rank %d: a test failed\n", limen::rank());
+  MPI_Finalize();
+  return anywhere;
+}

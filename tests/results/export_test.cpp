@@ -1,0 +1,82 @@
+#include "results/export.hpp"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/error.hpp"
+#include "tests/results/made_runs.hpp"
+
+namespace limen::results {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+const model::Work megabyte{model::megabytes(1.0), model::bytes(0.0), model::flops(0.0)};
+
+results::Run small_run() {
+  results::Run run;
+  run.directory = "made";
+  run.provenance.host = "na\"me";
+  const Samples two{{{0, 10, {1e-3, 2e-3}, {}}, {1, 10, {3e-3}, {stolen}}}, "settled"};
+  const auto stream = [](const char* kernel, std::int64_t threads, std::int64_t bytes) {
+    return Parameters{{"kernel", std::string(kernel)}, {"threads", threads}, {"bytes", bytes}};
+  };
+  run.measurements = {
+      {"memory.stream", stream("copy", 2, 1000), megabyte, two},
+      {"memory.stream", stream("copy", 2, 500), megabyte, Samples{{{0, 1, {1e-9}, {}}}, ""}},
+      {"memory.stream", stream("copy", 1, 9999), megabyte, Samples{{{0, 1, {1e-9}, {}}}, ""}},
+      {"memory.stream", stream("triad", 2, 1000), megabyte, Invalid{"wrong"}},
+      {"mpi.allreduce", {{"ranks", std::int64_t{2}}, {"bytes", std::int64_t{8}}}, {}, two},
+      {"mpi.allreduce", {{"ranks", std::int64_t{2}}, {"bytes", std::int64_t{1024}}}, {}, two}};
+  return run;
+}
+
+TEST(Export, GbenchMakesEverySampleARepetition) {
+  const json root = json::parse(to_gbench(small_run()));
+  ASSERT_EQ(root["benchmarks"].size(), 3u + 1 + 1 + 3 + 3);
+  const json& third = root["benchmarks"][2];
+  EXPECT_EQ(third["name"], "memory.stream/bytes:1000/kernel:copy/threads:2");
+  EXPECT_EQ(third["repetitions"], 3);
+  EXPECT_EQ(third["repetition_index"], 2);
+  EXPECT_DOUBLE_EQ(third["real_time"], 3e6);
+  EXPECT_EQ(third["time_unit"], "ns");
+  EXPECT_EQ(third["run_type"], "iteration");
+  EXPECT_DOUBLE_EQ(third["bytes_per_second"], 1e6 / 3e-3);
+  EXPECT_FALSE(third.contains("items_per_second"));  // it does no arithmetic
+  EXPECT_EQ(to_gbench(small_run()).find("null"), std::string::npos);
+}
+
+TEST(Export, CsvHasARowASample) {
+  const std::string csv = to_csv(small_run());
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 3 + 1 + 1 + 3 + 3);
+  EXPECT_THAT(csv, HasSubstr("\"memory.stream\",\"bytes=1000 kernel=copy "
+                             "threads=2\",1,1,0,0.003,10,stolen,1000000,0,0\n"));
+}
+
+// Of the largest arrays with most threads; what was not measured, or is Invalid, has no row.
+TEST(Export, StreamPrintsItsTable) {
+  EXPECT_EQ(to_stream(small_run()),
+            "-------------------------------------------------------------\n"
+            "Function    Best Rate MB/s  Avg time     Min time     Max time\n"
+            "Copy:            1000.0     0.002000     0.001000     0.003000\n"
+            "-------------------------------------------------------------\n");
+}
+
+TEST(Export, OsuPrintsItsTable) {
+  EXPECT_THAT(to_osu(small_run()), HasSubstr("# Size         Avg Latency(us)\n"
+                                             "8                      2000.00\n"
+                                             "1024                   2000.00\n"));
+}
+
+TEST(Export, SaysWhenThereIsNothingOfItsKind) {
+  results::Run empty;
+  empty.directory = "made";
+  EXPECT_THROW(to_stream(empty), Error);
+  EXPECT_THROW(to_osu(empty), Error);
+  EXPECT_EQ(json::parse(to_gbench(empty))["benchmarks"].size(), 0u);
+}
+
+}  // namespace
+}  // namespace limen::results
