@@ -67,6 +67,39 @@ double median_time(const std::vector<const Visit*>& visits) {
   return results::median_of(std::move(seconds));
 }
 
+constexpr std::uint32_t disturbances =
+    results::context_switch | results::stolen | results::late_start;
+
+// Drops the samples during which somebody else had the CPU, if enough are left without them. False:
+// too few are.
+bool drop_disturbed(Observation& o) {
+  constexpr std::size_t enough = 5;
+  const auto undisturbed = [](const Visit& visit) {
+    Visit kept = visit;
+    kept.seconds.clear();
+    for (std::size_t i = 0; i < visit.seconds.size(); ++i)
+      if (i >= visit.marks.size() || !(visit.marks[i] & disturbances))
+        kept.seconds.push_back(visit.seconds[i]);
+    kept.marks.clear();
+    return kept;
+  };
+  std::size_t left = 0, all = 0;
+  std::vector<std::vector<Visit>> runs;
+  for (const auto& run : o.runs) {
+    std::vector<Visit> visits;
+    for (const Visit& visit : run) {
+      visits.push_back(undisturbed(visit));
+      all += visit.seconds.size();
+      left += visits.back().seconds.size();
+      if (visits.back().seconds.empty()) visits.pop_back();
+    }
+    if (!visits.empty()) runs.push_back(std::move(visits));
+  }
+  if (left < enough) return left == all;
+  o.runs = std::move(runs);
+  return true;
+}
+
 void settle(Observation& o) {
   std::vector<const Visit*> visits;
   o.best = INFINITY;
@@ -126,7 +159,16 @@ Observations gather(const std::vector<Run>& runs) {
       found.all[at->second].runs.push_back(samples->visits);
     }
   }
-  for (Observation& o : found.all) settle(o);
+  std::size_t disturbed = 0;
+  for (Observation& o : found.all) {
+    disturbed += !drop_disturbed(o);
+    settle(o);
+  }
+  if (disturbed > 0)
+    found.notes.push_back(
+        fmt::format("{} of {} cases were disturbed by other work in nearly every sample: measure "
+                    "on a quieter machine",
+                    disturbed, found.all.size()));
   warn_of_mixture(runs, found.notes);
   return found;
 }

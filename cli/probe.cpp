@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
+#include "cli/launched.hpp"
 #include "probes/host.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/run_probes.hpp"
@@ -41,6 +42,15 @@ Exit measure(const Arguments& a) {
   const std::filesystem::path directory =
       a.directory.empty() ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
                           : a.directory;
+  if (const auto launch = rank_of_job()) {
+    probes::MpiPlan plan;
+    plan.quick = a.plan.quick;
+    plan.seed = a.plan.seed;
+    if (launch->rank == 0) results::RunWriter::create(directory, provenance);
+    const Exit code = measure_as_rank(plan, directory);
+    if (launch->rank == 0) fmt::print("{}\n", directory.string());
+    return code;
+  }
   auto writer = results::RunWriter::create(directory, provenance);
   const auto report = probes::run_probes(a.plan, writer, provenance);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);

@@ -8,10 +8,10 @@
 #include "calibration/calibrate.hpp"
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
+#include "cli/launched.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "probes/host.hpp"
-#include "probes/mpi_probes.hpp"
 #include "probes/run_probes.hpp"
 #include "report/html.hpp"
 #include "results/store.hpp"
@@ -80,22 +80,21 @@ void write_file(const fs::path& file, const std::string& text) {
     throw Error(fmt::format("cannot write {}; is the disk full?", file.string()), Exit::unfit);
 }
 
-// MPI ranks append to the run that the CPU probes have begun.
-void probe_mpi(const Arguments& a, const fs::path& directory, results::Provenance& provenance,
-               bool& interrupted) {
+probes::MpiPlan mpi_plan(const Arguments& a) {
   probes::MpiPlan plan;
   plan.quick = a.plan.quick;
   plan.seed = a.plan.seed;
   plan.max_ranks = a.plan.max_threads;
+  return plan;
+}
+
+// Starts ranks of its own, which append to the run that the CPU probes have begun. False if it was
+// interrupted.
+bool start_ranks(const Arguments& a, const fs::path& directory) {
   std::string note;
-  const auto status = probes::run_mpi_probes(plan, directory, note);
+  const auto status = probes::run_mpi_probes(mpi_plan(a), directory, note);
   if (!note.empty()) fmt::print(stderr, "limen: MPI: {}\n", note);
-  interrupted = interrupted || status == probes::MpiStatus::interrupted;
-  if (const auto facts = probes::read_mpi_facts(directory)) {
-    provenance.mpi_library = facts->library;
-    provenance.launcher = facts->launcher;
-    provenance.ranks = facts->ranks;
-  }
+  return status != probes::MpiStatus::interrupted;
 }
 
 std::string summary(const report::Page& page, const calibration::Calibration& c) {
@@ -122,12 +121,22 @@ Exit run(const Arguments& a) {
   const fs::path directory = a.directory.empty()
                                  ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
                                  : a.directory;
+  const auto launch = rank_of_job();
+  if (launch && launch->rank != 0) return measure_as_rank(mpi_plan(a), directory);
   auto writer = results::RunWriter::create(directory, provenance);
   fmt::print(stderr, "limen: measuring into {}\n", directory.string());
+  if (launch) {
+    const Exit code = measure_as_rank(mpi_plan(a), directory);
+    if (code != Exit::ok) return code;
+  }
   const auto measured = probes::run_probes(a.plan, writer, provenance);
   for (const auto& line : measured.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
-  bool interrupted = measured.interrupted;
-  if (!interrupted) probe_mpi(a, directory, provenance, interrupted);
+  const bool interrupted = measured.interrupted || (!launch && !start_ranks(a, directory));
+  if (const auto facts = probes::read_mpi_facts(directory)) {
+    provenance.mpi_library = facts->library;
+    provenance.launcher = facts->launcher;
+    provenance.ranks = facts->ranks;
+  }
   provenance.interrupted = interrupted;
   provenance.finished = probes::utc_now();
   writer.finish(provenance);
@@ -172,14 +181,6 @@ void add_run(CLI::App& app, Exit& code) {
   sub->add_flag("--json", a->json, "The predictions as JSON on stdout");
   sub->callback([a, &code] {
     if (!a->budget.empty()) a->plan.seconds = positive_seconds("--budget", a->budget);
-    // Under mpirun or srun the ranks measure the collectives; the host's own probes need the host
-    // to themselves.
-    if (const auto launch = probes::launched_by()) {
-      throw Error(fmt::format(
-          "limen run was started as rank {} of {} by {}; start it alone (it starts its own ranks), "
-          "or use `limen probe` for the collectives of this job",
-          launch->rank, launch->size, launch->launcher));
-    }
     code = run(*a);
   });
 }

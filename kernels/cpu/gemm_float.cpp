@@ -14,13 +14,12 @@ namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // fp32 and fp64: out[row][column] = w[row] . x[column]
-template <class T, std::size_t C>
-HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (*out)[bands]) {
+template <class T, std::size_t R, std::size_t C>
+HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (*out)[R]) {
   const HWY_FULL(T) d;
   const std::size_t lanes = hn::Lanes(d);
-  constexpr std::size_t unroll =
-      C == 1 ? 2 : 1;  // eight accumulators hide the latency of the multiply-add
-  hn::Vec<decltype(d)> acc[unroll][bands][C];
+  constexpr std::size_t unroll = R * C < 8 ? 2 : 1;  // eight accumulators hide the latency
+  hn::Vec<decltype(d)> acc[unroll][R][C];
   for (auto& u : acc) {
     for (auto& r : u) {
       for (auto& c : r) c = hn::Zero(d);
@@ -31,30 +30,32 @@ HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (
     for (std::size_t u = 0; u < unroll; ++u) {
       hn::Vec<decltype(d)> xs[C];
       for (std::size_t c = 0; c < C; ++c) xs[c] = hn::LoadU(d, x[c] + k + u * lanes);
-      for (std::size_t r = 0; r < bands; ++r) {
+      for (std::size_t r = 0; r < R; ++r) {
         const auto ws = hn::LoadU(d, w[r] + k + u * lanes);
         for (std::size_t c = 0; c < C; ++c) acc[u][r][c] = hn::MulAdd(ws, xs[c], acc[u][r][c]);
       }
     }
   }
   if constexpr (unroll == 2) {
-    for (std::size_t r = 0; r < bands; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
+    for (std::size_t r = 0; r < R; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
   }
   for (std::size_t c = 0; c < C; ++c) {
-    totals(d, acc[0][0][c], acc[0][1][c], acc[0][2][c], acc[0][3][c], out[c]);
+    for (std::size_t r = 0; r < R; r += 4) {
+      totals(d, acc[0][r][c], acc[0][r + 1][c], acc[0][r + 2][c], acc[0][r + 3][c], out[c] + r);
+    }
   }
   for (; k < cols; ++k) {
     for (std::size_t c = 0; c < C; ++c) {
-      for (std::size_t r = 0; r < bands; ++r) out[c][r] += w[r][k] * x[c][k];
+      for (std::size_t r = 0; r < R; ++r) out[c][r] += w[r][k] * x[c][k];
     }
   }
 }
 
 // bf16: a 32-bit lane holds an even element below an odd one; x is [even elements][odd elements],
 // half each.
-template <std::size_t C>
+template <std::size_t R, std::size_t C>
 HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, std::size_t cols,
-                          float (*out)[bands]) {
+                          float (*out)[R]) {
   const HWY_FULL(float) d;
   const HWY_FULL(std::uint16_t) d16;
   const HWY_FULL(std::uint32_t) d32;
@@ -62,7 +63,7 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, 
   const std::size_t half = padded(cols) / 2;
   const auto high = hn::Set(d32, 0xFFFF0000u);
   constexpr std::size_t split = C == 1 ? 2 : 1;
-  hn::Vec<decltype(d)> acc[split][bands][C];
+  hn::Vec<decltype(d)> acc[split][R][C];
   for (auto& u : acc) {
     for (auto& r : u) {
       for (auto& c : r) c = hn::Zero(d);
@@ -75,7 +76,7 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, 
       even[c] = hn::Load(d, x[c] + k / 2);
       odd[c] = hn::Load(d, x[c] + half + k / 2);
     }
-    for (std::size_t r = 0; r < bands; ++r) {
+    for (std::size_t r = 0; r < R; ++r) {
       const auto pair = hn::BitCast(d32, hn::LoadU(d16, w[r] + k));
       const auto lower = hn::BitCast(d, hn::ShiftLeft<16>(pair));
       const auto upper = hn::BitCast(d, hn::And(pair, high));
@@ -86,14 +87,16 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, 
     }
   }
   if constexpr (split == 2) {
-    for (std::size_t r = 0; r < bands; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
+    for (std::size_t r = 0; r < R; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
   }
   for (std::size_t c = 0; c < C; ++c) {
-    totals(d, acc[0][0][c], acc[0][1][c], acc[0][2][c], acc[0][3][c], out[c]);
+    for (std::size_t r = 0; r < R; r += 4) {
+      totals(d, acc[0][r][c], acc[0][r + 1][c], acc[0][r + 2][c], acc[0][r + 3][c], out[c] + r);
+    }
   }
   for (; k < cols; ++k) {
     for (std::size_t c = 0; c < C; ++c) {
-      for (std::size_t r = 0; r < bands; ++r) {
+      for (std::size_t r = 0; r < R; ++r) {
         const std::uint32_t bits = static_cast<std::uint32_t>(w[r][k]) << 16;
         float weight;
         std::memcpy(&weight, &bits, 4);
@@ -113,15 +116,18 @@ void rows(const Shape& shape, const Shard& shard, const T* x, std::size_t stride
     next_rows(shard, i, shape.row_bytes(), w);
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
+      constexpr std::size_t R = tile_rows<C>;
       const T* xs[C];
-      T out[C][bands];
+      T out[C][R];
       for (std::size_t c = 0; c < C; ++c) xs[c] = x + (t + c) * stride;
-      if constexpr (sizeof(W) == 2) {
-        tile_bf16<C>(w, xs, shape.cols, out);
-      } else {
-        tile<T, C>(w, xs, shape.cols, out);
+      for (std::size_t first = 0; first < bands; first += R) {
+        if constexpr (sizeof(W) == 2) {
+          tile_bf16<R, C>(w + first, xs, shape.cols, out);
+        } else {
+          tile<T, R, C>(w + first, xs, shape.cols, out);
+        }
+        store<T, R, C>(shape, shard, first, i, t, out, y);
       }
-      store<T, C>(shape, shard, i, t, out, y);
     });
   }
 }

@@ -26,7 +26,7 @@ struct Activations {
   std::int16_t* values;  // [token][padded cols]
   float* offsets;        // [token][padded groups]: -8 times the sum of a group's values, for int4
   float* scales;         // [token]
-  float* row_scales;     // [4][padded groups]: the scales of the rows at hand, widened
+  float* row_scales;     // [band][padded groups]: the scales of the rows at hand, widened
 };
 
 Activations lay_out(std::size_t cols, std::size_t tokens, const Workspace& workspace) {
@@ -132,23 +132,23 @@ HWY_INLINE void group_sums(const std::byte* w, const std::int16_t* const* x, V32
   }
 }
 
-template <bool Nibbles, std::size_t C>
-HWY_INLINE void tile(const std::byte* const* w, std::size_t cols, const Activations& x,
-                     std::size_t token, float (*out)[bands]) {
+template <bool Nibbles, std::size_t R, std::size_t C>
+HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t cols,
+                     const Activations& x, std::size_t token, float (*out)[R]) {
   const HWY_FULL(float) d;
   const HWY_FULL(std::int32_t) d32;
   constexpr std::size_t group_bytes = Nibbles ? group / 2 : group;
   const std::size_t room = padded_groups(cols), groups = (cols + group - 1) / group;
   const std::int16_t* xs[C];
   for (std::size_t c = 0; c < C; ++c) xs[c] = x.values + (token + c) * padded(cols);
-  hn::Vec<decltype(d)> acc[bands][C];
+  hn::Vec<decltype(d)> acc[R][C];
   for (auto& r : acc) {
     for (auto& c : r) c = hn::Zero(d);
   }
   if constexpr (Nibbles) {  // the zero point: scales times offsets
     for (std::size_t g = 0; g < groups; g += hn::Lanes(d)) {
-      for (std::size_t r = 0; r < bands; ++r) {
-        const auto scale = hn::LoadU(d, x.row_scales + r * room + g);
+      for (std::size_t r = 0; r < R; ++r) {
+        const auto scale = hn::LoadU(d, scales + r * room + g);
         for (std::size_t c = 0; c < C; ++c) {
           acc[r][c] =
               hn::MulAdd(scale, hn::LoadU(d, x.offsets + (token + c) * room + g), acc[r][c]);
@@ -157,21 +157,23 @@ HWY_INLINE void tile(const std::byte* const* w, std::size_t cols, const Activati
     }
   }
   for (std::size_t g = 0; g < groups; ++g) {
-    for (std::size_t r = 0; r < bands; ++r) {
+    for (std::size_t r = 0; r < R; ++r) {
       for (std::size_t line = 0; line < group_bytes; line += 64) {
         hwy::Prefetch(w[r] + g * group_bytes + line + ahead);
       }
       hn::Vec<decltype(d32)> sums[C];
       group_sums<Nibbles, C>(w[r] + g * group_bytes, xs, sums);
-      const auto scale = hn::Set(d, x.row_scales[r * room + g]);
+      const auto scale = hn::Set(d, scales[r * room + g]);
       for (std::size_t c = 0; c < C; ++c)
         acc[r][c] = hn::MulAdd(hn::ConvertTo(d, sums[c]), scale, acc[r][c]);
     }
     for (std::size_t c = 0; c < C; ++c) xs[c] += group;
   }
   for (std::size_t c = 0; c < C; ++c) {
-    totals(d, acc[0][c], acc[1][c], acc[2][c], acc[3][c], out[c]);
-    for (std::size_t r = 0; r < bands; ++r) out[c][r] *= x.scales[token + c];
+    for (std::size_t r = 0; r < R; r += 4) {
+      totals(d, acc[r][c], acc[r + 1][c], acc[r + 2][c], acc[r + 3][c], out[c] + r);
+    }
+    for (std::size_t r = 0; r < R; ++r) out[c][r] *= x.scales[token + c];
   }
 }
 
@@ -189,9 +191,13 @@ void rows(const Shape& shape, const Shard& shard, const Activations& x, std::siz
     }
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
-      float out[C][bands];
-      tile<Nibbles, C>(w, shape.cols, x, t, out);
-      store<float, C>(shape, shard, i, t, out, y);
+      constexpr std::size_t R = tile_rows<C>;
+      float out[C][R];
+      for (std::size_t first = 0; first < bands; first += R) {
+        const float* scales = x.row_scales + first * room;
+        tile<Nibbles, R, C>(w + first, scales, shape.cols, x, t, out);
+        store<float, R, C>(shape, shard, first, i, t, out, y);
+      }
     });
   }
 }

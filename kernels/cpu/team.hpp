@@ -37,7 +37,7 @@ class Team {
   int size() const { return size_; }
 
   // Calls task(member) on members 0 .. members - 1 and returns when all have returned. The task
-  // must not throw.
+  // must neither throw nor call run() itself.
   template <class Task>
   void run(int members, Task&& task) {
     using T = std::remove_reference_t<Task>;

@@ -185,6 +185,28 @@ TEST(Calibrate, LeavesOutAndNamesWhatIsNotValid) {
       c.machine.law(Format::fp32).efficiency);  // the products of several columns are still there
 }
 
+TEST(Calibrate, TakesUndisturbedSamplesWhereThereAreEnough) {
+  MadeRun made({.drift = 0, .scatter = 0.001});
+  made.add_peaks(MadeMachine{});
+  const auto disturb = [&made](std::size_t every) {
+    for (results::Measurement& m : made.run.measurements) {
+      for (results::Visit& v : std::get<results::Samples>(m.outcome).visits) {
+        v.marks.assign(v.seconds.size(), 0);
+        for (std::size_t i = 0; i < v.seconds.size(); i += every) {
+          v.marks[i] = results::context_switch;
+          v.seconds[i] *= every == 1 ? 1 : 3;
+        }
+      }
+    }
+    return calibrate({made.run}, "x");
+  };
+  Calibration c = disturb(2);
+  EXPECT_THAT(c.notes, IsEmpty());
+  EXPECT_NEAR(c.machine.compute[int(Format::fp32)]->value.in(model::gigaflops_per_second), 500, 3);
+  c = disturb(1);
+  EXPECT_THAT(c.notes, Contains(HasSubstr("2 of 2 cases were disturbed")));
+}
+
 TEST(Calibrate, RefusesRunsWithoutSamples) {
   EXPECT_THROW(calibrate({results::Run{}}, "x"), Error);
   MadeRun made;

@@ -133,7 +133,8 @@ double digits(B got, B certified) {
 class Nist : public testing::TestWithParam<std::pair<const std::string, Model>> {};
 
 TEST_P(Nist, AgreesToSixDigits) {
-  const auto& [name, model] = GetParam();
+  const std::string& name = GetParam().first;
+  const Model model = GetParam().second;
   const Problem problem = read_problem(name);
   ASSERT_GT(problem.y.size(), 5u);
   const Residuals residuals = [&](B b, Eigen::VectorXd& r) {

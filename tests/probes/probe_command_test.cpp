@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -52,6 +53,23 @@ TEST(ProbeCommand, AnswersInJson) {
   EXPECT_GE(answer.at("cases"), 4);
   EXPECT_EQ(results::load_run(folder / "run").provenance.seed, 7u);
   EXPECT_GE(nlohmann::json::parse(run_limen({"probe", "--list", "--json"}).out).size(), 8u);
+}
+
+TEST(ProbeCommand, EveryProbeRunsInLittleMemoryAndTime) {
+  const Folder folder;
+  const auto run = run_limen({"probe", "--quick", "--budget", "10ms", "--memory-share", "0.02",
+                              "--seed", "2", "-o", (folder / "run").string()});
+  EXPECT_LE(run.code, 1)
+      << run.err;  // a single visit on a busy machine may look impossible to the gate
+  std::set<std::string> probes;
+  for (const auto& m : results::load_run(folder / "run").measurements) {
+    probes.insert(m.probe);
+    if (const auto* invalid = std::get_if<results::Invalid>(&m.outcome)) {
+      EXPECT_THAT(invalid->reason, HasSubstr("impossible here"));
+    }
+  }
+  EXPECT_THAT(probes, testing::IsSupersetOf(
+                          {"memory.stream", "memory.latency", "gemv", "gemm", "compute.fma"}));
 }
 
 TEST(ProbeCommand, RefusesBadInputInOneLine) {
@@ -103,8 +121,9 @@ TEST_P(Interrupted, KeepsItsSamplesAndSaysSo) {
   const std::string directory = (folder / "run").string();
   const pid_t child = fork();
   if (child == 0) {
-    std::freopen("/dev/null", "w", stdout);
-    std::freopen("/dev/null", "w", stderr);
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, 1);
+    dup2(nowhere, 2);
     execl(LIMEN_EXECUTABLE, LIMEN_EXECUTABLE, "probe", "compute", "--budget", "60s", "--rel-error",
           "1e-9", "-o", directory.c_str(), nullptr);
     _exit(127);

@@ -1,0 +1,24 @@
+#include "cli/launched.hpp"
+
+#include <sched.h>
+
+namespace limen::cli {
+
+std::optional<probes::Launch> rank_of_job() {
+  auto launch = probes::launched_by();
+  if (launch && launch->size < 2) launch.reset();
+  return launch;
+}
+
+Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& run_directory) {
+  const Exit code = static_cast<Exit>(probes::mpi_rank_main(plan, run_directory));
+  cpu_set_t every;
+  CPU_ZERO(&every);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &every);
+  sched_setaffinity(
+      0, sizeof every,
+      &every);  // the kernel keeps to those of the cgroup; if it refuses, one core it is
+  return code;
+}
+
+}  // namespace limen::cli

@@ -1,0 +1,21 @@
+// Under a launcher (mpirun, srun) the same command runs once a rank: all of them measure the
+// collectives of the job.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "model/error.hpp"
+#include "probes/mpi_probes.hpp"
+
+namespace limen::cli {
+
+// The rank that this process is of a job of several; nothing in a plain process or a job of one.
+std::optional<probes::Launch> rank_of_job();
+
+// Takes part in the collectives. Rank 0 must have made the run; it goes on afterwards, on all cores
+// of its host that it may use, whatever core the launcher bound it to. The exit code of the
+// measurement.
+Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& run_directory);
+
+}  // namespace limen::cli
