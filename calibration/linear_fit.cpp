@@ -128,7 +128,7 @@ LinearFit fit_linear_law(const std::vector<Product>& products, const Ceilings& c
   // The law has a kink, and the fit may end on the wrong side of it: several starts. The first of
   // them lets memory explain everything; where arithmetic explains the same as well, memory is
   // believed.
-  constexpr double better = 0.98;
+  constexpr double better = 0.95;
   LinearFit best = refit_linear_law(products, ceilings, guess(products, ceilings, {0.05, 10}));
   for (const Start& start : {Start{0.9, 1.2}, {0.5, 1.2}, {0.1, 1.2}}) {
     const LinearFit fit = refit_linear_law(products, ceilings, guess(products, ceilings, start));

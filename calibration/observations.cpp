@@ -68,36 +68,48 @@ double median_time(const std::vector<const Visit*>& visits) {
 }
 
 constexpr std::uint32_t disturbances =
-    results::context_switch | results::stolen | results::late_start;
+    results::context_switch | results::stolen | results::late_start | results::placement_changed;
 
-// Drops the samples during which somebody else had the CPU, if enough are left without them. False:
-// too few are.
+// Keeps the samples that `keep(visit, index)` wants; visits and runs that are left empty go.
+template <class Keep>
+void keep_samples(Observation& o, const Keep& keep) {
+  for (auto& run : o.runs) {
+    for (Visit& visit : run) {
+      std::vector<double> kept;
+      for (std::size_t i = 0; i < visit.seconds.size(); ++i)
+        if (keep(visit, i)) kept.push_back(visit.seconds[i]);
+      visit.seconds = std::move(kept);
+      visit.marks.clear();
+    }
+    std::erase_if(run, [](const Visit& visit) { return visit.seconds.empty(); });
+  }
+  std::erase_if(o.runs, [](const auto& run) { return run.empty(); });
+}
+
+// Drops the samples during which somebody else had the CPU. If too few are left without them
+// (false), the fastest are kept: other work can only lengthen a sample, and it lengthens the median
+// of such a case several times.
 bool drop_disturbed(Observation& o) {
   constexpr std::size_t enough = 5;
-  const auto undisturbed = [](const Visit& visit) {
-    Visit kept = visit;
-    kept.seconds.clear();
-    for (std::size_t i = 0; i < visit.seconds.size(); ++i)
-      if (i >= visit.marks.size() || !(visit.marks[i] & disturbances))
-        kept.seconds.push_back(visit.seconds[i]);
-    kept.marks.clear();
-    return kept;
+  const auto undisturbed = [](const Visit& visit, std::size_t i) {
+    return i >= visit.marks.size() || !(visit.marks[i] & disturbances);
   };
-  std::size_t left = 0, all = 0;
-  std::vector<std::vector<Visit>> runs;
+  std::size_t left = 0;
+  std::vector<double> seconds;
   for (const auto& run : o.runs) {
-    std::vector<Visit> visits;
     for (const Visit& visit : run) {
-      visits.push_back(undisturbed(visit));
-      all += visit.seconds.size();
-      left += visits.back().seconds.size();
-      if (visits.back().seconds.empty()) visits.pop_back();
+      for (std::size_t i = 0; i < visit.seconds.size(); ++i) left += undisturbed(visit, i);
+      seconds.insert(seconds.end(), visit.seconds.begin(), visit.seconds.end());
     }
-    if (!visits.empty()) runs.push_back(std::move(visits));
   }
-  if (left < enough) return left == all;
-  o.runs = std::move(runs);
-  return true;
+  if (left >= enough || left == seconds.size()) {
+    keep_samples(o, undisturbed);
+    return true;
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double limit = seconds[std::min(enough, seconds.size()) - 1];
+  keep_samples(o, [limit](const Visit& visit, std::size_t i) { return visit.seconds[i] <= limit; });
+  return false;
 }
 
 void settle(Observation& o) {
@@ -166,8 +178,9 @@ Observations gather(const std::vector<Run>& runs) {
   }
   if (disturbed > 0)
     found.notes.push_back(
-        fmt::format("{} of {} cases were disturbed by other work in nearly every sample: measure "
-                    "on a quieter machine",
+        fmt::format("{} of {} cases were disturbed by other work in nearly every sample: their "
+                    "fastest samples were "
+                    "taken; a quieter machine gives better ones",
                     disturbed, found.all.size()));
   warn_of_mixture(runs, found.notes);
   return found;

@@ -45,7 +45,8 @@ std::vector<report::PredictedCase> predict_here(const model::Machine& m) {
   for (const char* name : models) {
     const auto t = cards::find_model(name);
     for (auto f : {model::Format::int4, model::Format::int8, model::Format::bf16}) {
-      if (!m.law(f).efficiency) continue;
+      const auto& law = m.law(f);
+      if (!law.efficiency && !law.fixed && !law.unpack && !law.rate) continue;
       out.push_back(predicted(m, t, f, 1));
       if (!out.back().prediction.fits) break;  // the wider formats do not either
       if (m.ranks_per_device > 1 && !m.all_reduce.empty())

@@ -15,10 +15,10 @@ namespace limen::cli {
 namespace {
 
 void print_table(const probes::SelfbenchReport& report, const std::vector<probes::OsuRow>& osu) {
-  fmt::print("{:<14}{:<26}{:>8}{:>12}{:>12}{:>8}{:>8}{:>16}{:>7}\n", "ours", "against", "threads",
+  fmt::print("{:<16}{:<26}{:>8}{:>12}{:>12}{:>8}{:>8}{:>16}{:>7}\n", "ours", "against", "threads",
              "ours GB/s", "its GB/s", "best", "median", "95 %", "aim");
   for (const auto& r : report.rows) {
-    fmt::print("{:<14}{:<26}{:>8}{:>12.1f}{:>12.1f}{:>8.2f}{:>8.2f}{:>16}{:>7}\n", r.ours, r.theirs,
+    fmt::print("{:<16}{:<26}{:>8}{:>12.1f}{:>12.1f}{:>8.2f}{:>8.2f}{:>16}{:>7}\n", r.ours, r.theirs,
                r.threads, r.our_rate / 1e9, r.their_rate / 1e9, r.ratio.best, r.ratio.median,
                fmt::format("[{:.2f}, {:.2f}]", r.ratio.low, r.ratio.high),
                r.aim > 0 ? fmt::format("{:.2f}", r.aim) : "");

@@ -1,10 +1,15 @@
 // What disturbed a visit as a whole: time stolen by the hypervisor, a core clock that differs from
-// the rest of the run, more threads than processing units.
+// the rest of the run, more threads than processing units, CPUs that a hypervisor has moved.
+//
+// A virtual CPU is a thread of the host, which may put two of them on one chiplet or on two. On one
+// they answer each other several times faster and share its link to the memory; on two it is the
+// other way round. Nothing in the guest tells, but the time of a cache line from one to the other.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cpu/team.hpp"
 #include "results/measurement.hpp"
 
 namespace limen::probes {
@@ -14,7 +19,7 @@ double core_clock();
 
 class Interference {
  public:
-  explicit Interference(int units) : units_(units) {}
+  Interference(int units, kernels::Team& team) : units_(units), team_(team) {}
 
   void begin();
   // Marks for every sample of the visit that ends now.
@@ -23,11 +28,16 @@ class Interference {
 
  private:
   int units_;
-  double steal_ = 0, clock_ = 0, fastest_ = 0;
-  std::vector<double> clocks_;  // of the visits so far
+  kernels::Team& team_;
+  double steal_ = 0, clock_ = 0, fastest_ = 0, line_ = 0;
+  std::vector<double> clocks_, lines_;  // of the visits so far
 };
 
-// True if `clock` is more than a tenth away from the median of `others`; few others prove nothing.
-bool clock_differs(double clock, const std::vector<double>& others);
+// True if `value` is more than a share away from the median of `others`; few others prove nothing.
+bool differs(double value, const std::vector<double>& others, double share);
+
+// Seconds that a cache line takes from the first thread of a team to the second; 0 in a team of
+// one.
+double line_time(kernels::Team& team);
 
 }  // namespace limen::probes

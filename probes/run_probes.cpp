@@ -91,7 +91,7 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   schedule.interrupted = [] { return Interrupt::asked(); };
   schedule.progress = [&](const std::string& probe, std::size_t done, std::size_t all,
                           double left) { progress.show(probe, done, all, left); };
-  Interference interference(static_cast<int>(topology.processing_units().size()));
+  Interference interference(static_cast<int>(topology.processing_units().size()), bench.team());
   run_schedule(tasks, schedule, interference, writer);
   apply_gate(tasks, interference.fastest_clock(), writer);
 

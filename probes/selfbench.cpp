@@ -196,7 +196,7 @@ class Selfbench {
     saved.swap(loops_);
     streams(threads);
     read = &loops_.front();
-    for (int round = 0; round < (options_.quick ? 3 : 8) && !Interrupt::asked(); ++round) {
+    for (int round = 0; round < (options_.quick ? 3 : 6) && !Interrupt::asked(); ++round) {
       std::optional<double> rate;
       {
         const AffinityKeeper pinned;  // likwid must not inherit our pinning

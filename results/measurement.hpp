@@ -24,6 +24,7 @@ enum Mark : std::uint32_t {
   oversubscribed = 1u << 3,  // more ranks or threads than cores
   late_start = 1u << 4,      // a rank entered after the common start
   emulated = 1u << 5,        // the device was an emulation: its times mean nothing
+  placement_changed = 1u << 6,  // the hypervisor had moved our CPUs nearer or further apart
 };
 
 // Samples taken back to back. A case is visited several times over a run, so that drift shows

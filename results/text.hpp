@@ -20,6 +20,7 @@ inline constexpr MarkName mark_names[] = {
     {context_switch, "context_switch"}, {stolen, "stolen"},
     {clock_changed, "clock_changed"},   {oversubscribed, "oversubscribed"},
     {late_start, "late_start"},         {emulated, "emulated"},
+    {placement_changed, "placement_changed"},
 };
 std::vector<std::string> names_of(std::uint32_t marks);
 

@@ -1,14 +1,15 @@
 // The peak of multiply-adds: registers only, enough independent accumulators to fill every pipe.
 //
 // Claim: 2 flops (a multiplication and an addition) for each pair of operands, no bytes.
-//   fp32, fp64  fused multiply-adds on whole vectors
-//   bf16        operands in an L1-resident block of 16 vectors, widened to fp32 (shift, mask), each
-//   widened vector used
-//               four times by fp32 multiply-adds, as a GEMM over four columns does it. No native
-//               bf16 instruction.
-//   int16       pairs multiplied and added into 32 bits (vpdpwssd, pmaddwd or what the target has):
-//   what int8 and int4
-//               weights are computed with
+//
+// fp32, fp64: fused multiply-adds on whole vectors.
+//
+// bf16: operands in an L1-resident block of 16 vectors, widened to fp32 (shift, mask), each widened
+// vector used four times by fp32 multiply-adds, as a GEMM over four columns does it. No native bf16
+// instruction.
+//
+// int16: pairs multiplied and added into 32 bits (vpdpwssd, pmaddwd or what the target has); what
+// int8 and int4 weights are computed with.
 #pragma once
 
 #include <cstddef>

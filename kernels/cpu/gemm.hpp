@@ -7,13 +7,18 @@
 // How: four rows at a time, one from each band, so that the hardware prefetchers follow four
 // endless streams of weights; up to four columns at a time in registers, so that a weight that was
 // loaded and widened is used several times.
-//   fp32, fp64  multiply-adds
-//   bf16        widened to fp32 by shift and mask; x is sorted into even and odd elements first
-//   int8, int4  x is rounded to 16-bit integers with one power of two a column; 16-bit products are
-//   added in 32 bits
-//               within a group of 128, then converted, scaled and added in fp32. The zero point of
-//               int4 costs one product of the scales with the group sums of x a row.
-// Rearranging x belongs to the call and every thread does it for itself: O(cols * tokens), and no
+//
+// fp32, fp64: multiply-adds.
+//
+// bf16: x is rounded to bf16, as tensor cores want it; both are widened to fp32 by shift and mask
+// and added in fp32. An x in fp32 would take twice the traffic between the first two caches, which
+// costs a tenth of the bandwidth.
+//
+// int8, int4: x is rounded to 16-bit integers with one power of two a column; 16-bit products are
+// added in 32 bits within a group of 128, then converted, scaled and added in fp32. The zero point
+// of int4 costs one product of the scales with the group sums of x a row.
+//
+// Rounding x belongs to the call and every thread does it for itself: O(cols * tokens), and no
 // barrier.
 #pragma once
 

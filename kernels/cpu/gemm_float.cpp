@@ -14,12 +14,12 @@ namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // fp32 and fp64: out[row][column] = w[row] . x[column]
-template <class T, std::size_t R, std::size_t C>
-HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (*out)[R]) {
+template <class T, std::size_t C>
+HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (*out)[bands]) {
   const HWY_FULL(T) d;
   const std::size_t lanes = hn::Lanes(d);
-  constexpr std::size_t unroll = R * C < 8 ? 2 : 1;  // eight accumulators hide the latency
-  hn::Vec<decltype(d)> acc[unroll][R][C];
+  constexpr std::size_t unroll = bands * C < 8 ? 2 : 1;  // eight accumulators hide the latency
+  hn::Vec<decltype(d)> acc[unroll][bands][C];
   for (auto& u : acc) {
     for (auto& r : u) {
       for (auto& c : r) c = hn::Zero(d);
@@ -30,40 +30,43 @@ HWY_INLINE void tile(const T* const* w, const T* const* x, std::size_t cols, T (
     for (std::size_t u = 0; u < unroll; ++u) {
       hn::Vec<decltype(d)> xs[C];
       for (std::size_t c = 0; c < C; ++c) xs[c] = hn::LoadU(d, x[c] + k + u * lanes);
-      for (std::size_t r = 0; r < R; ++r) {
+      for (std::size_t r = 0; r < bands; ++r) {
         const auto ws = hn::LoadU(d, w[r] + k + u * lanes);
         for (std::size_t c = 0; c < C; ++c) acc[u][r][c] = hn::MulAdd(ws, xs[c], acc[u][r][c]);
       }
     }
   }
   if constexpr (unroll == 2) {
-    for (std::size_t r = 0; r < R; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
+    for (std::size_t r = 0; r < bands; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
   }
   for (std::size_t c = 0; c < C; ++c) {
-    for (std::size_t r = 0; r < R; r += 4) {
-      totals(d, acc[0][r][c], acc[0][r + 1][c], acc[0][r + 2][c], acc[0][r + 3][c], out[c] + r);
-    }
+    totals(d, acc[0][0][c], acc[0][1][c], acc[0][2][c], acc[0][3][c], out[c]);
   }
   for (; k < cols; ++k) {
     for (std::size_t c = 0; c < C; ++c) {
-      for (std::size_t r = 0; r < R; ++r) out[c][r] += w[r][k] * x[c][k];
+      for (std::size_t r = 0; r < bands; ++r) out[c][r] += w[r][k] * x[c][k];
     }
   }
 }
 
-// bf16: a 32-bit lane holds an even element below an odd one; x is [even elements][odd elements],
-// half each.
-template <std::size_t R, std::size_t C>
-HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, std::size_t cols,
-                          float (*out)[R]) {
+HWY_INLINE float widen(std::uint16_t bits) {
+  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, 4);
+  return value;
+}
+
+// bf16 times bf16, added in fp32. A 32-bit lane holds an even element below an odd one.
+template <std::size_t C>
+HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const std::uint16_t* const* x,
+                          std::size_t cols, float (*out)[bands]) {
   const HWY_FULL(float) d;
   const HWY_FULL(std::uint16_t) d16;
   const HWY_FULL(std::uint32_t) d32;
   const std::size_t lanes = hn::Lanes(d);
-  const std::size_t half = padded(cols) / 2;
   const auto high = hn::Set(d32, 0xFFFF0000u);
   constexpr std::size_t split = C == 1 ? 2 : 1;
-  hn::Vec<decltype(d)> acc[split][R][C];
+  hn::Vec<decltype(d)> acc[split][bands][C];
   for (auto& u : acc) {
     for (auto& r : u) {
       for (auto& c : r) c = hn::Zero(d);
@@ -73,10 +76,11 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, 
   for (; k + 2 * lanes <= cols; k += 2 * lanes) {
     hn::Vec<decltype(d)> even[C], odd[C];
     for (std::size_t c = 0; c < C; ++c) {
-      even[c] = hn::Load(d, x[c] + k / 2);
-      odd[c] = hn::Load(d, x[c] + half + k / 2);
+      const auto pair = hn::BitCast(d32, hn::LoadU(d16, x[c] + k));
+      even[c] = hn::BitCast(d, hn::ShiftLeft<16>(pair));
+      odd[c] = hn::BitCast(d, hn::And(pair, high));
     }
-    for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t r = 0; r < bands; ++r) {
       const auto pair = hn::BitCast(d32, hn::LoadU(d16, w[r] + k));
       const auto lower = hn::BitCast(d, hn::ShiftLeft<16>(pair));
       const auto upper = hn::BitCast(d, hn::And(pair, high));
@@ -87,28 +91,21 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const float* const* x, 
     }
   }
   if constexpr (split == 2) {
-    for (std::size_t r = 0; r < R; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
+    for (std::size_t r = 0; r < bands; ++r) acc[0][r][0] = hn::Add(acc[0][r][0], acc[1][r][0]);
   }
   for (std::size_t c = 0; c < C; ++c) {
-    for (std::size_t r = 0; r < R; r += 4) {
-      totals(d, acc[0][r][c], acc[0][r + 1][c], acc[0][r + 2][c], acc[0][r + 3][c], out[c] + r);
-    }
+    totals(d, acc[0][0][c], acc[0][1][c], acc[0][2][c], acc[0][3][c], out[c]);
   }
   for (; k < cols; ++k) {
     for (std::size_t c = 0; c < C; ++c) {
-      for (std::size_t r = 0; r < R; ++r) {
-        const std::uint32_t bits = static_cast<std::uint32_t>(w[r][k]) << 16;
-        float weight;
-        std::memcpy(&weight, &bits, 4);
-        out[c][r] += weight * x[c][k % 2 * half + k / 2];
-      }
+      for (std::size_t r = 0; r < bands; ++r) out[c][r] += widen(w[r][k]) * widen(x[c][k]);
     }
   }
 }
 
-// W is what the matrix stores, T what it is multiplied as; x has `stride` elements a token.
+// W is what matrix and x hold, T what they are added in; x has `stride` elements a token.
 template <class W, class T>
-void rows(const Shape& shape, const Shard& shard, const T* x, std::size_t stride,
+void rows(const Shape& shape, const Shard& shard, const W* x, std::size_t stride,
           std::size_t tokens, T* y) {
   const std::size_t count = longest(shard);
   for (std::size_t i = 0; i < count; ++i) {
@@ -116,34 +113,36 @@ void rows(const Shape& shape, const Shard& shard, const T* x, std::size_t stride
     next_rows(shard, i, shape.row_bytes(), w);
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
-      constexpr std::size_t R = tile_rows<C>;
-      const T* xs[C];
-      T out[C][R];
+      const W* xs[C];
+      T out[C][bands];
       for (std::size_t c = 0; c < C; ++c) xs[c] = x + (t + c) * stride;
-      for (std::size_t first = 0; first < bands; first += R) {
-        if constexpr (sizeof(W) == 2) {
-          tile_bf16<R, C>(w + first, xs, shape.cols, out);
-        } else {
-          tile<T, R, C>(w + first, xs, shape.cols, out);
-        }
-        store<T, R, C>(shape, shard, first, i, t, out, y);
+      if constexpr (sizeof(W) == 2) {
+        tile_bf16<C>(w, xs, shape.cols, out);
+      } else {
+        tile<T, C>(w, xs, shape.cols, out);
       }
+      store<T, C>(shape, shard, i, t, out, y);
     });
   }
 }
 
-// Even elements, then odd ones, for every token.
-void sort_pairs(const float* x, std::size_t cols, std::size_t tokens, float* to) {
+// Rounds x to bf16, to the nearest, ties to even.
+void round_to_bf16(const float* x, std::size_t count, std::uint16_t* to) {
   const HWY_FULL(float) d;
-  const std::size_t lanes = hn::Lanes(d), half = padded(cols) / 2;
-  for (std::size_t t = 0; t < tokens; ++t, x += cols, to += 2 * half) {
-    std::size_t k = 0;
-    for (; k + 2 * lanes <= cols; k += 2 * lanes) {
-      const auto a = hn::LoadU(d, x + k), b = hn::LoadU(d, x + k + lanes);
-      hn::Store(hn::ConcatEven(d, b, a), d, to + k / 2);
-      hn::Store(hn::ConcatOdd(d, b, a), d, to + half + k / 2);
-    }
-    for (; k < cols; ++k) to[k % 2 * half + k / 2] = x[k];
+  const HWY_FULL(std::uint32_t) d32;
+  const hn::Rebind<std::uint16_t, decltype(d32)> d16;
+  const auto half = hn::Set(d32, 0x7FFFu), one = hn::Set(d32, 1u);
+  std::size_t k = 0;
+  for (; k + hn::Lanes(d) <= count; k += hn::Lanes(d)) {
+    const auto bits = hn::BitCast(d32, hn::LoadU(d, x + k));
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), one);
+    const auto top = hn::ShiftRight<16>(hn::Add(bits, hn::Add(half, odd)));
+    hn::StoreU(hn::TruncateTo(d16, top), d16, to + k);
+  }
+  for (; k < count; ++k) {
+    std::uint32_t bits;
+    std::memcpy(&bits, x + k, 4);
+    to[k] = static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
   }
 }
 
@@ -155,10 +154,9 @@ void shard_float(const Shape& shape, const Shard& shard, const void* x, std::siz
                          static_cast<double*>(y));
 #endif
   } else if (shape.format == Format::bf16) {
-    auto* sorted = reinterpret_cast<float*>(workspace.data());
-    sort_pairs(static_cast<const float*>(x), shape.cols, tokens, sorted);
-    rows<std::uint16_t, float>(shape, shard, sorted, padded(shape.cols), tokens,
-                               static_cast<float*>(y));
+    auto* rounded = reinterpret_cast<std::uint16_t*>(workspace.data());
+    round_to_bf16(static_cast<const float*>(x), shape.cols * tokens, rounded);
+    rows<std::uint16_t, float>(shape, shard, rounded, shape.cols, tokens, static_cast<float*>(y));
   } else {
     rows<float, float>(shape, shard, static_cast<const float*>(x), shape.cols, tokens,
                        static_cast<float*>(y));

@@ -6,7 +6,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm_quantized.cpp"
 #include <hwy/foreach_target.h>
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "kernels/cpu/dot-inl.hpp"
@@ -16,10 +15,18 @@ HWY_BEFORE_NAMESPACE();
 namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Bytes of a row by which weights are fetched ahead. There is so much arithmetic on a line that
-// out-of-order execution alone does not reach far enough (plain formats do not need it, and lose by
-// it). Past the end it does no harm.
-constexpr std::size_t ahead = 2048;
+// Weights are fetched ahead: there is so much arithmetic on a line that out-of-order execution
+// alone does not reach far enough (plain formats do not need it, and lose by it). Distances and
+// hints were measured; past the end a prefetch does no harm.
+template <bool Nibbles>
+HWY_INLINE void fetch_ahead(const std::byte* group_start) {
+  if constexpr (Nibbles) {
+    __builtin_prefetch(group_start + 2048, 0, 3);
+  } else {
+    __builtin_prefetch(group_start + 1280, 0, 0);
+    __builtin_prefetch(group_start + 1344, 0, 0);
+  }
+}
 
 // x as the kernels read it.
 struct Activations {
@@ -132,22 +139,22 @@ HWY_INLINE void group_sums(const std::byte* w, const std::int16_t* const* x, V32
   }
 }
 
-template <bool Nibbles, std::size_t R, std::size_t C>
+template <bool Nibbles, std::size_t C>
 HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t cols,
-                     const Activations& x, std::size_t token, float (*out)[R]) {
+                     const Activations& x, std::size_t token, float (*out)[bands]) {
   const HWY_FULL(float) d;
   const HWY_FULL(std::int32_t) d32;
   constexpr std::size_t group_bytes = Nibbles ? group / 2 : group;
   const std::size_t room = padded_groups(cols), groups = (cols + group - 1) / group;
   const std::int16_t* xs[C];
   for (std::size_t c = 0; c < C; ++c) xs[c] = x.values + (token + c) * padded(cols);
-  hn::Vec<decltype(d)> acc[R][C];
+  hn::Vec<decltype(d)> acc[bands][C];
   for (auto& r : acc) {
     for (auto& c : r) c = hn::Zero(d);
   }
   if constexpr (Nibbles) {  // the zero point: scales times offsets
     for (std::size_t g = 0; g < groups; g += hn::Lanes(d)) {
-      for (std::size_t r = 0; r < R; ++r) {
+      for (std::size_t r = 0; r < bands; ++r) {
         const auto scale = hn::LoadU(d, scales + r * room + g);
         for (std::size_t c = 0; c < C; ++c) {
           acc[r][c] =
@@ -157,10 +164,8 @@ HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t
     }
   }
   for (std::size_t g = 0; g < groups; ++g) {
-    for (std::size_t r = 0; r < R; ++r) {
-      for (std::size_t line = 0; line < group_bytes; line += 64) {
-        hwy::Prefetch(w[r] + g * group_bytes + line + ahead);
-      }
+    for (std::size_t r = 0; r < bands; ++r) {
+      fetch_ahead<Nibbles>(w[r] + g * group_bytes);
       hn::Vec<decltype(d32)> sums[C];
       group_sums<Nibbles, C>(w[r] + g * group_bytes, xs, sums);
       const auto scale = hn::Set(d, scales[r * room + g]);
@@ -170,10 +175,8 @@ HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t
     for (std::size_t c = 0; c < C; ++c) xs[c] += group;
   }
   for (std::size_t c = 0; c < C; ++c) {
-    for (std::size_t r = 0; r < R; r += 4) {
-      totals(d, acc[r][c], acc[r + 1][c], acc[r + 2][c], acc[r + 3][c], out[c] + r);
-    }
-    for (std::size_t r = 0; r < R; ++r) out[c][r] *= x.scales[token + c];
+    totals(d, acc[0][c], acc[1][c], acc[2][c], acc[3][c], out[c]);
+    for (std::size_t r = 0; r < bands; ++r) out[c][r] *= x.scales[token + c];
   }
 }
 
@@ -191,13 +194,9 @@ void rows(const Shape& shape, const Shard& shard, const Activations& x, std::siz
     }
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
-      constexpr std::size_t R = tile_rows<C>;
-      float out[C][R];
-      for (std::size_t first = 0; first < bands; first += R) {
-        const float* scales = x.row_scales + first * room;
-        tile<Nibbles, R, C>(w + first, scales, shape.cols, x, t, out);
-        store<float, R, C>(shape, shard, first, i, t, out, y);
-      }
+      float out[C][bands];
+      tile<Nibbles, C>(w, x.row_scales, shape.cols, x, t, out);
+      store<float, C>(shape, shard, i, t, out, y);
     });
   }
 }

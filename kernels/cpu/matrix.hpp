@@ -1,13 +1,17 @@
 // Weight matrices as the kernels want them: five formats, split over threads by rows, each thread's
 // rows in four bands.
 //
-// A row is stored densely, rows of a band one after the other:
-//   fp32, fp64, bf16  the elements
-//   int8    groups of 128 weights along the row, 128 bytes each, in order; one bf16 scale a group,
-//   in an array of its own int4    groups of 128 weights, 64 bytes each: as 32 words of 16 bits,
-//   nibble q of word j is weight 32 q + j, stored
-//           plus 8; scales as for int8. Unpacking is a shift and a mask, whatever the vector's
-//           width.
+// A row is stored densely, rows of a band one after the other.
+//
+// fp32, fp64, bf16: the elements.
+//
+// int8: groups of 128 weights along the row, 128 bytes each, in order; one bf16 scale a group, in
+// an array of its own.
+//
+// int4: groups of 128 weights, 64 bytes each: as 32 words of 16 bits, nibble q of word j is weight
+// 32 q + j, stored plus 8; scales as for int8. Unpacking is a shift and a mask, whatever the
+// vector's width.
+//
 // The last group of a row is filled up with zeros.
 #pragma once
 

@@ -1,9 +1,9 @@
 // Streaming through memory: what bandwidth a thread gets when it does nothing else.
 //
-// Claims, for arrays of n words of 8 bytes:
-//   read   reads 8n bytes, adds (integers, modulo 2^64) and returns the sum: no word can be left
-//   out unnoticed write  writes 8n bytes copy   reads 8n bytes, writes 8n bytes triad  a[i] = b[i]
-//   + s * c[i] in double: reads 16n bytes, writes 8n bytes, 2n flops
+// Claims, for arrays of n words of 8 bytes. read: reads 8n bytes, adds them (integers, modulo 2^64)
+// and returns the sum, so that no word can be left out unnoticed. write: writes 8n bytes. copy:
+// reads 8n, writes 8n. triad, a[i] = b[i] + s * c[i] in double: reads 16n, writes 8n, 2n flops.
+//
 // Write-allocate traffic is not claimed: non-temporal stores avoid it, ordinary stores cause it
 // (calibration's affair).
 //

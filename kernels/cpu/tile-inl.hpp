@@ -22,14 +22,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr std::size_t max_tile =
     HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM ? 4 : 2;
 
-// Rows of a tile of C columns.
-template <std::size_t C>
-constexpr std::size_t tile_rows = C == 1 && max_tile >= 4 ? bands : 4;
-
 template <class D, class V>
 HWY_INLINE hn::TFromD<D> total(D d, V v) {
   return hn::GetLane(hn::SumOfLanes(d, v));
 }
+
+static_assert(bands == 4, "the tiles add up four rows at once");
 
 // Four sums at once.
 template <class D, class V>
@@ -85,15 +83,14 @@ HWY_INLINE void next_rows(const Shard& shard, std::size_t i, std::size_t row_byt
   for (std::size_t b = 0; b < bands; ++b) w[b] = w[b] == nullptr ? some : w[b];
 }
 
-// Results of rows i of the bands first .. first + R - 1.
-template <class T, std::size_t R, std::size_t C>
-HWY_INLINE void store(const Shape& shape, const Shard& shard, std::size_t first, std::size_t i,
-                      std::size_t first_token, const T (*out)[R], T* y) {
-  for (std::size_t r = 0; r < R; ++r) {
-    const auto& band = shard[first + r];
-    if (i >= band.rows) continue;
+// Results of row i of every band.
+template <class T, std::size_t C>
+HWY_INLINE void store(const Shape& shape, const Shard& shard, std::size_t i,
+                      std::size_t first_token, const T (*out)[bands], T* y) {
+  for (std::size_t b = 0; b < bands; ++b) {
+    if (i >= shard[b].rows) continue;
     for (std::size_t c = 0; c < C; ++c) {
-      y[(first_token + c) * shape.rows + band.first_row + i] = out[c][r];
+      y[(first_token + c) * shape.rows + shard[b].first_row + i] = out[c][b];
     }
   }
 }

@@ -113,8 +113,8 @@ TEST_P(Gemm, CheckedRowsMayRoundButNotErr) {
   const std::vector<std::size_t> rows{0, 3, 7};
   gemm_shard(shape, shard, x, 1, y, Workspace(512, 1));
   EXPECT_THAT(check_rows(shape, shard, x, 1, y, rows), IsEmpty());
-  (wide ? y64[3] : y64[0]) *= 1.01;
-  y32[3] *= 1.01f;
+  (wide ? y64[3] : y64[0]) *= 1.1;
+  y32[3] *= 1.1f;
   EXPECT_THAT(check_rows(shape, shard, x, 1, y, rows), HasSubstr("y[0][3]"));
   y64[3] = y32[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(check_rows(shape, shard, x, 1, y, rows), HasSubstr("nan"));

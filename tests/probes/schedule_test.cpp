@@ -38,7 +38,8 @@ class Schedule : public testing::Test {
   results::Run run() {
     {
       auto writer = results::RunWriter::create(directory_, {});
-      Interference interference(64);
+      kernels::Team team(1);
+      Interference interference(64, team);
       run_schedule(tasks_, options_, interference, writer);
       writer.finish({});
     }
@@ -166,9 +167,9 @@ TEST_F(Schedule, EveryCaseGetsOneVisitHoweverShortTheBudget) {
 
 TEST(ClockDiffers, FromTheMedianOfTheRunByATenth) {
   const std::vector<double> clocks(20, 4e9);
-  EXPECT_FALSE(clock_differs(4.3e9, clocks));
-  EXPECT_TRUE(clock_differs(3.5e9, clocks));
-  EXPECT_FALSE(clock_differs(1e9, {4e9, 4e9})) << "two visits are no rest of a run";
+  EXPECT_FALSE(differs(4.3e9, clocks, 0.1));
+  EXPECT_TRUE(differs(3.5e9, clocks, 0.1));
+  EXPECT_FALSE(differs(1e9, {4e9, 4e9}, 0.1)) << "two visits are no rest of a run";
 }
 
 }  // namespace
