@@ -8,21 +8,26 @@
 
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
+#include "cli/selfbench_model.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/selfbench.hpp"
 
 namespace limen::cli {
 namespace {
 
-void print_table(const probes::SelfbenchReport& report, const std::vector<probes::OsuRow>& osu) {
-  fmt::print("{:<16}{:<26}{:>8}{:>12}{:>12}{:>8}{:>8}{:>16}{:>7}\n", "ours", "against", "threads",
+void print_table(const probes::SelfbenchReport& report, const std::vector<probes::OsuRow>& osu,
+                 const ModelRate& model) {
+  fmt::print("{:<18}{:<28}{:>8}{:>12}{:>12}{:>8}{:>8}{:>16}{:>7}\n", "ours", "against", "threads",
              "ours GB/s", "its GB/s", "best", "median", "95 %", "aim");
   for (const auto& r : report.rows) {
-    fmt::print("{:<16}{:<26}{:>8}{:>12.1f}{:>12.1f}{:>8.2f}{:>8.2f}{:>16}{:>7}\n", r.ours, r.theirs,
+    fmt::print("{:<18}{:<28}{:>8}{:>12.1f}{:>12.1f}{:>8.2f}{:>8.2f}{:>16}{:>7}\n", r.ours, r.theirs,
                r.threads, r.our_rate / 1e9, r.their_rate / 1e9, r.ratio.best, r.ratio.median,
                fmt::format("[{:.2f}, {:.2f}]", r.ratio.low, r.ratio.high),
                r.aim > 0 ? fmt::format("{:.2f}", r.aim) : "");
   }
+  fmt::print(
+      "\nthe model, one core: {:.2f} million configurations/s, {:.1f} thousand with intervals\n",
+      model.configurations / 1e6, model.predictions / 1e3);
   if (osu.empty()) return;
   fmt::print("\nall-reduce, 2 ranks{:>14}{:>14}{:>14}{:>12}\n", "median us", "p10 us",
              "OSU mean us", "OSU/median");
@@ -32,10 +37,14 @@ void print_table(const probes::SelfbenchReport& report, const std::vector<probes
   }
 }
 
-void print_json(const probes::SelfbenchReport& report, const std::vector<probes::OsuRow>& osu) {
+void print_json(const probes::SelfbenchReport& report, const std::vector<probes::OsuRow>& osu,
+                const ModelRate& model) {
   nlohmann::json out{{"rows", nlohmann::json::array()},
                      {"allreduce", nlohmann::json::array()},
-                     {"notes", report.notes}};
+                     {"notes", report.notes},
+                     {"model",
+                      {{"configurations_per_second", model.configurations},
+                       {"predictions_per_second", model.predictions}}}};
   for (const auto& r : report.rows) {
     out["rows"].push_back({{"ours", r.ours},
                            {"against", r.theirs},
@@ -88,7 +97,8 @@ void add_selfbench(CLI::App& app, Exit& code) {
       osu = probes::mpi_osu_comparison(plan, note);
       if (osu.empty()) report.notes.push_back("all-reduce: " + note);
     }
-    a->json ? print_json(report, osu) : print_table(report, osu);
+    const auto model = model_rate();
+    a->json ? print_json(report, osu, model) : print_table(report, osu, model);
     for (const auto& note : report.notes) fmt::print(stderr, "limen: {}\n", note);
     code = report.interrupted ? Exit::failed : Exit::ok;
   });

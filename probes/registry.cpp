@@ -1,32 +1,14 @@
 #include "probes/registry.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "model/cards/suggest.hpp"
 #include "model/error.hpp"
 
 namespace limen::probes {
-namespace {
-
-std::size_t distance(const std::string& a, const std::string& b) {  // Levenshtein
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-}  // namespace
 
 std::span<const Probe> all_probes() {
   static const std::vector<Probe> table{memory_stream,  memory_latency, sync_pingpong, sync_barrier,
@@ -38,7 +20,7 @@ std::vector<std::string> nearest(const std::string& name, const std::vector<std:
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const auto& k : known) {
     const bool part = k.find(name) != std::string::npos;
-    ranked.emplace_back(part ? 0 : distance(name, k), k);
+    ranked.emplace_back(part ? 0 : cards::edit_distance(name, k), k);
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

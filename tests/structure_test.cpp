@@ -1,11 +1,12 @@
 // The floor plan: includes point down only, and the numeric core of the model includes nothing but
 // std.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
-#include <sstream>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -29,8 +30,18 @@ struct Include {
   bool quoted;
 };
 
+// The path of an #include line and how it is written; nothing if it is another line.
+std::optional<std::pair<std::string, bool>> included(std::string line) {
+  line.erase(std::remove(line.begin(), line.end(), ' '), line.end());
+  constexpr std::string_view keyword = "#include";
+  if (line.rfind(keyword, 0) != 0 || line.size() < keyword.size() + 2) return {};
+  const char open = line[keyword.size()];
+  const auto end = line.find(open == '<' ? '>' : '"', keyword.size() + 1);
+  if ((open != '<' && open != '"') || end == std::string::npos) return {};
+  return std::pair{line.substr(keyword.size() + 1, end - keyword.size() - 1), open == '"'};
+}
+
 std::vector<Include> includes_in(const std::string& folder) {
-  static const std::regex pattern(R"(^\s*#\s*include\s+(["<])([^">]+)[">])");
   std::vector<Include> out;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(LIMEN_SOURCE_DIR) / folder)) {
     static const std::set<std::string> endings = {".hpp", ".cpp", ".h", ".cu", ".cuh"};
@@ -39,10 +50,9 @@ std::vector<Include> includes_in(const std::string& folder) {
     int number = 0;
     for (std::string line; std::getline(file, line);) {
       ++number;
-      std::smatch match;
-      if (std::regex_search(line, match, pattern)) {
-        out.push_back({fs::relative(entry.path(), LIMEN_SOURCE_DIR).string(), number, match[2],
-                       match[1] == "\""});
+      if (const auto found = included(line)) {
+        out.push_back({fs::relative(entry.path(), LIMEN_SOURCE_DIR).string(), number, found->first,
+                       found->second});
       }
     }
   }
