@@ -21,13 +21,23 @@ namespace fs = std::filesystem;
 
 class RunCommand : public testing::Test {
  protected:
+  void SetUp() override {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "instrumented loops are slowed unevenly, and the physical gate refuses them";
+#endif
+  }
   static void SetUpTestSuite() {
+#ifdef __SANITIZE_ADDRESS__
+    return;
+#endif
     directory_ = fs::path(testing::TempDir()) / "limen_run_test";
     fs::remove_all(directory_);
     finished_ =
         run_limen({"run", "--quick", "--budget", "4s", "--json", "-o", directory_.string()});
   }
-  static void TearDownTestSuite() { fs::remove_all(directory_); }
+  static void TearDownTestSuite() {
+    if (!directory_.empty()) fs::remove_all(directory_);
+  }
   static fs::path directory_;
   static Finished finished_;
 };

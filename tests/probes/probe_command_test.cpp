@@ -56,6 +56,9 @@ TEST(ProbeCommand, AnswersInJson) {
 }
 
 TEST(ProbeCommand, EveryProbeRunsInLittleMemoryAndTime) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "instrumented loops are slowed unevenly, and the physical gate refuses them";
+#endif
   const Folder folder;
   const auto run = run_limen({"probe", "--quick", "--budget", "10ms", "--memory-share", "0.02",
                               "--seed", "2", "-o", (folder / "run").string()});
