@@ -138,8 +138,12 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
     return;
   }
   const auto& peak = draft.machine.compute[static_cast<int>(format)];
-  const Ceilings ceilings{draft.machine.memory_bandwidth->value.in(model::bytes_per_second),
-                          peak ? peak->value.in(model::flops_per_second) : 0};
+  Ceilings ceilings{draft.machine.memory_bandwidth->value.in(model::bytes_per_second),
+                    peak ? peak->value.in(model::flops_per_second) : 0};
+  for (const Product& p : data.products) {
+    if (!p.cold && p.tokens == 1)
+      ceilings.arithmetic = std::min(ceilings.arithmetic, p.seconds / p.weights);
+  }
   LinearFit fit = choose_fit(draft, prefix, data, ceilings);
   const Estimate estimate = [&](const std::vector<double>& seconds) {
     std::vector<Product> products = data.products;

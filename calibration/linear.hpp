@@ -1,6 +1,7 @@
 // The law of a linear layer as plain numbers, for fitting.
 #pragma once
 
+#include <limits>
 #include <array>
 #include <optional>
 #include <vector>
@@ -27,6 +28,9 @@ struct LinearFit {
 struct Ceilings {
   double bandwidth = 0;  // bytes/s
   double peak = 0;       // flops/s; 0: unknown
+  // Seconds a weight that one token takes when the weights come from a cache: arithmetic that takes
+  // longer when they come from memory is none, whatever fits.
+  double arithmetic = std::numeric_limits<double>::infinity();
 };
 
 double predict(const LinearFit& fit, const Product& product, const Ceilings& ceilings);

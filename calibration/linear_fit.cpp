@@ -61,6 +61,7 @@ LinearFit refit_linear_law(const std::vector<Product>& products, const Ceilings&
   const auto unpack_into = [&](const Eigen::VectorXd& x) {
     for (std::size_t k = 0; k < free.size(); ++k)
       fit.value[static_cast<std::size_t>(free[k])] = std::exp(x[static_cast<Eigen::Index>(k)]);
+    if (fit.value[unpack]) *fit.value[unpack] = std::min(*fit.value[unpack], ceilings.arithmetic);
   };
   const Residuals residuals = [&](const Eigen::VectorXd& x, Eigen::VectorXd& r) {
     unpack_into(x);
