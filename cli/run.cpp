@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 struct Arguments {
   probes::PlanOptions plan;
   std::string directory, budget;
-  bool json = false;
+  bool json = false, strict = false;
 };
 
 constexpr const char* models[] = {"llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"};
@@ -116,12 +117,35 @@ std::string summary(const report::Page& page, const calibration::Calibration& c)
   return out;
 }
 
+// What makes figures of this environment doubtful; for --strict. Empty if nothing is known against
+// it.
+std::string unfit(const results::Provenance& p) {
+  const double units = std::max(1u, std::thread::hardware_concurrency());
+  if (p.load_before > 0.5 * units) {
+    return fmt::format(
+        "the load is {:.2f} on {:.0f} processing units; wait until it is below {:.1f}",
+        p.load_before, units, 0.5 * units);
+  }
+  if (p.cpu_limit > 0 && p.cpu_limit < units) {
+    return fmt::format("the control group allows {:.2f} CPUs of {:.0f}; ask for whole ones",
+                       p.cpu_limit, units);
+  }
+  if (!p.governor.empty() && p.governor != "performance") {
+    return fmt::format("the clock governor is '{}'; set 'performance'", p.governor);
+  }
+  return "";
+}
+
 Exit run(const Arguments& a) {
   probes::check(a.plan);
   auto provenance = probes::describe(a.plan.seed);
   const fs::path directory = a.directory.empty()
                                  ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
                                  : a.directory;
+  if (a.strict) {
+    if (const auto why = unfit(provenance); !why.empty())
+      throw Error("--strict: " + why, Exit::unfit);
+  }
   const auto launch = rank_of_job();
   if (launch && launch->rank != 0) return measure_as_rank(mpi_plan(a), directory);
   auto writer = results::RunWriter::create(directory, provenance);
@@ -179,6 +203,8 @@ void add_run(CLI::App& app, Exit& code) {
   sub->add_option("--budget", a->budget,
                   "Time for the CPU probes, such as 60s or 5min (default: 30s quick, 7min full)");
   sub->add_option("--threads", a->plan.max_threads, "Most threads and ranks to use (default: all)");
+  sub->add_flag("--strict", a->strict,
+                "Refuse (exit code 3) a loaded host, a CPU limit or a saving clock governor");
   sub->add_flag("--json", a->json, "The predictions as JSON on stdout");
   sub->callback([a, &code] {
     if (!a->budget.empty()) a->plan.seconds = positive_seconds("--budget", a->budget);
