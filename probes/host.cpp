@@ -160,6 +160,17 @@ double steal_seconds(const fs::path& root) {
   return in ? steal / static_cast<double>(sysconf(_SC_CLK_TCK)) : 0;
 }
 
+double waiting_seconds(const fs::path& root) {
+  double sum = 0;
+  std::error_code none;
+  for (const auto& thread : fs::directory_iterator(root / "proc/self/task", none)) {
+    std::istringstream in(first_line(thread.path() / "schedstat"));
+    double ran = 0, waited = 0;  // ns
+    if (in >> ran >> waited) sum += waited;
+  }
+  return sum * 1e-9;
+}
+
 double load_average(const fs::path& root) {
   return number(first_line(root / "proc/loadavg")).value_or(0);
 }

@@ -24,6 +24,9 @@ CgroupLimits cgroup_limits(const std::filesystem::path& root = "/");
 std::size_t free_memory(const std::filesystem::path& root = "/");
 // Seconds that the hypervisor gave to others, over all CPUs, since boot.
 double steal_seconds(const std::filesystem::path& root = "/");
+// Seconds that threads of this process were ready to run but had no CPU, since they began. 0 where
+// the kernel does not count them.
+double waiting_seconds(const std::filesystem::path& root = "/");
 double load_average(const std::filesystem::path& root = "/");
 std::string utc_now();  // ISO 8601
 std::string host_name();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "model/error.hpp"
 #include "probes/bench.hpp"
 #include "probes/host.hpp"
+#include "probes/interference.hpp"
 #include "probes/interrupt.hpp"
 #include "probes/product_case.hpp"
 #include "probes/references.hpp"
@@ -24,7 +26,13 @@ namespace {
 using kernels::Format;
 
 constexpr std::size_t mib = std::size_t{1} << 20;
-constexpr double piece = 5e-3;  // seconds of one run of a contestant
+constexpr double run_seconds = 2e-3;  // of a contestant: shorter than a time slice
+
+double median_of_known(std::vector<double> rates) {
+  rates.erase(std::remove_if(rates.begin(), rates.end(), [](double r) { return std::isnan(r); }),
+              rates.end());
+  return results::median_of(std::move(rates));
+}
 
 class Selfbench {
  public:
@@ -48,11 +56,21 @@ class Selfbench {
       streams(threads);
       products(threads);
       if (blas_.loaded()) blas(threads);
-      contest(loops_,
-              options_.seconds > 0 ? options_.seconds
-              : options_.quick     ? 6
-                                   : 20,
-              options_.quick ? 10 : 40, options_.seed, [] { return Interrupt::asked(); });
+      ContestRules rules;
+      rules.seconds = options_.seconds > 0 ? options_.seconds : options_.quick ? 6 : 20;
+      rules.least = options_.quick ? 10 : 40;
+      rules.seed = options_.seed;
+      rules.stop = [] { return Interrupt::asked(); };
+      rules.waited = [] { return waiting_seconds(); };
+      const double line = line_time(bench_.team());
+      contest(loops_, rules);
+      if (threads > 1) {
+        report_.notes.push_back(fmt::format(
+            "a cache line went from CPU to CPU in {:.0f} ns before and {:.0f} ns after the runs "
+            "with {} threads; where a hypervisor puts the CPUs decides that, and how much memory "
+            "bandwidth they share",
+            line * 1e9, line_time(bench_.team()) * 1e9, threads));
+      }
       report(threads);
       if (Interrupt::asked()) return;
     }
@@ -65,30 +83,38 @@ class Selfbench {
  private:
   std::uint64_t* data(int m) { return reinterpret_cast<std::uint64_t*>(bench_.data(m)); }
 
+  // Each run takes the next piece of a working set that no cache holds.
   void streams(int threads) {
-    const std::size_t bytes =
-        std::min(bench_.part(threads), 256 * mib / static_cast<std::size_t>(threads));
-    const std::size_t words = bytes / 8;
-    const double moved = static_cast<double>(bytes) * threads;
+    const std::size_t whole =
+        std::min(bench_.part(threads), 512 * mib / static_cast<std::size_t>(threads));
+    constexpr std::size_t pieces = 8;
+    const std::size_t words = whole / pieces / 8;
+    const double moved = static_cast<double>(words * 8) * threads;
     for (const bool ours : {true, false}) {
-      loops_.push_back({ours ? "read" : "plain read", moved, [this, threads, words, ours] {
+      auto piece = std::make_shared<std::size_t>(0);
+      loops_.push_back({ours ? "read" : "plain read", moved, [this, threads, words, ours, piece] {
+                          const std::size_t offset = *piece * words;
                           std::atomic<std::uint64_t> sum{0};
                           bench_.team().run(threads, [&](int m) {
-                            sum += ours ? kernels::stream_read(data(m), words)
-                                        : kernels::plain_read(data(m), words);
+                            sum += ours ? kernels::stream_read(data(m) + offset, words)
+                                        : kernels::plain_read(data(m) + offset, words);
                           });
-                          if (sum_ == 0) sum_ = sum;
-                          if (sum != sum_)
+                          auto& known = sums_[std::make_pair(threads, *piece)];
+                          if (known == 0) known = sum;
+                          if (sum != known)
                             throw Error("a read loop returned a wrong checksum", Exit::failed);
+                          *piece = (*piece + 1) % pieces;
                         }});
     }
-    sum_ = 0;
-    loops_.push_back({"STREAM triad", 0.75 * moved, [this, threads, words] {
+    auto piece = std::make_shared<std::size_t>(0);
+    loops_.push_back({"STREAM triad", 0.75 * moved, [this, threads, words, piece] {
+                        const std::size_t offset = *piece * words;
                         bench_.team().run(threads, [&](int m) {
-                          const auto* b = reinterpret_cast<const double*>(bench_.data(m));
-                          auto* a = reinterpret_cast<double*>(bench_.scratch(m));
+                          const auto* b = reinterpret_cast<const double*>(bench_.data(m)) + offset;
+                          auto* a = reinterpret_cast<double*>(bench_.scratch(m)) + offset / 2;
                           kernels::plain_triad(a, b, b + words / 4, 3, words / 4);
                         });
+                        *piece = (*piece + 1) % pieces;
                       }});
   }
 
@@ -103,7 +129,7 @@ class Selfbench {
           continue;  // does not fit; a wrong kernel fails the tests and `limen probe`
         c->warm();
         const double once = time_once([&] { c->execute(1); });
-        const auto times = static_cast<std::int64_t>(std::ceil(piece / once));
+        const auto times = static_cast<std::int64_t>(std::ceil(run_seconds / once));
         loops_.push_back({fmt::format("gemv {} {}", name(format), n),
                           c->work.moved().in(model::bytes) * static_cast<double>(times),
                           [c, times] { c->execute(times); }});
@@ -146,7 +172,7 @@ class Selfbench {
     };
     blas_.set_threads(threads);
     once();
-    const int times = static_cast<int>(std::ceil(piece / time_once(once)));
+    const int times = static_cast<int>(std::ceil(run_seconds / time_once(once)));
     const double bytes = kernels::gemm_work({format, n, n}, 1).moved().in(model::bytes);
     loops_.push_back({fmt::format("OpenBLAS {} {}", name(format), n), bytes * times,
                       [this, once, times, threads] {
@@ -163,9 +189,15 @@ class Selfbench {
   }
 
   void row(int threads, const Contestant& ours, const Contestant& theirs, double aim) {
-    report_.rows.push_back({ours.name, theirs.name, threads, results::median_of(ours.rates),
-                            results::median_of(theirs.rates), ratio(ours.rates, theirs.rates),
-                            aim});
+    const Ratio compared = ratio(ours.rates, theirs.rates);
+    if (compared.rounds < 5) {
+      report_.notes.push_back(fmt::format(
+          "{} against {}, {} threads: other work left {} rounds undisturbed, too few to compare",
+          ours.name, theirs.name, threads, compared.rounds));
+      return;
+    }
+    report_.rows.push_back({ours.name, theirs.name, threads, median_of_known(ours.rates),
+                            median_of_known(theirs.rates), compared, aim});
   }
 
   void report(int threads) {
@@ -196,7 +228,7 @@ class Selfbench {
     saved.swap(loops_);
     streams(threads);
     read = &loops_.front();
-    for (int round = 0; round < (options_.quick ? 3 : 6) && !Interrupt::asked(); ++round) {
+    for (int round = 0; round < (options_.quick ? 5 : 10) && !Interrupt::asked(); ++round) {
       std::optional<double> rate;
       {
         const AffinityKeeper pinned;  // likwid must not inherit our pinning
@@ -208,14 +240,11 @@ class Selfbench {
         loops_.swap(saved);
         return false;
       }
-      std::vector<double> rates;
-      for (double spent = 0; spent < 1;) {
-        const double seconds = time_once(read->run);
-        rates.push_back(read->work / seconds);
-        spent += seconds;
-      }
+      // Its figure is the work of about a second over that time, so ours is, too.
+      double spent = 0, moved = 0;
+      for (; spent < 1; moved += read->work) spent += time_once(read->run);
       theirs.rates.push_back(*rate);
-      ours.rates.push_back(results::median_of(rates));
+      ours.rates.push_back(moved / spent);
     }
     if (!ours.rates.empty()) row(threads, ours, theirs, 1.2);
     loops_.swap(saved);
@@ -229,7 +258,8 @@ class Selfbench {
   Bench bench_;
   kernels::Buffer blas_memory_;
   std::vector<Contestant> loops_;
-  std::uint64_t sum_ = 0;  // checksum of the read loops
+  std::map<std::pair<int, std::size_t>, std::uint64_t>
+      sums_;  // of the read loops, by threads and piece
 };
 
 }  // namespace

@@ -49,6 +49,14 @@ TEST_F(Host, ReadsVersion1AndTakesItsHugeNumberForNoLimit) {
   EXPECT_EQ(limits.cpus, 0);
 }
 
+TEST_F(Host, AddsUpTheWaitsOfAllThreads) {
+  file("proc/self/task/7/schedstat", "5000000000 250000000 12\n");
+  file("proc/self/task/8/schedstat", "1 750000000 3\n");
+  file("proc/self/task/9/schedstat", "");
+  EXPECT_DOUBLE_EQ(waiting_seconds(root_), 1);
+  EXPECT_EQ(waiting_seconds(root_ / "nowhere"), 0);
+}
+
 TEST_F(Host, DescribesWhatItFindsAndLeavesTheRestEmpty) {
   file("proc/cpuinfo",
        "processor : 0\nmodel name\t: Some CPU @ 2 GHz\nmicrocode\t: 0x1\nflags\t\t: fpu hypervisor "
