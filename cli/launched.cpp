@@ -10,6 +10,14 @@ std::optional<probes::Launch> rank_of_job() {
   return launch;
 }
 
+probes::MpiPlan mpi_plan(const probes::PlanOptions& plan) {
+  probes::MpiPlan ranks;
+  ranks.quick = plan.quick;
+  ranks.seed = plan.seed;
+  ranks.max_ranks = plan.max_threads;
+  return ranks;
+}
+
 Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& run_directory) {
   const Exit code = static_cast<Exit>(probes::mpi_rank_main(plan, run_directory));
   cpu_set_t every;

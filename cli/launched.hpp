@@ -7,11 +7,15 @@
 
 #include "model/error.hpp"
 #include "probes/mpi_probes.hpp"
+#include "probes/run_probes.hpp"
 
 namespace limen::cli {
 
 // The rank that this process is of a job of several; nothing in a plain process or a job of one.
 std::optional<probes::Launch> rank_of_job();
+
+// What the ranks measure in such a plan.
+probes::MpiPlan mpi_plan(const probes::PlanOptions& plan);
 
 // Takes part in the collectives. Rank 0 must have made the run; it goes on afterwards, on all cores
 // of its host that it may use, whatever core the launcher bound it to. The exit code of the

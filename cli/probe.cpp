@@ -43,11 +43,8 @@ Exit measure(const Arguments& a) {
       a.directory.empty() ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
                           : a.directory;
   if (const auto launch = rank_of_job()) {
-    probes::MpiPlan plan;
-    plan.quick = a.plan.quick;
-    plan.seed = a.plan.seed;
     if (launch->rank == 0) results::RunWriter::create(directory, provenance);
-    const Exit code = measure_as_rank(plan, directory);
+    const Exit code = measure_as_rank(mpi_plan(a.plan), directory);
     if (launch->rank == 0) fmt::print("{}\n", directory.string());
     return code;
   }
@@ -108,10 +105,7 @@ void add_probe(CLI::App& app, Exit& code) {
   sub->add_option("--into", a->into)->group("");
   sub->callback([a, &code] {
     if (a->mpi_rank) {
-      probes::MpiPlan plan;
-      plan.quick = a->plan.quick;
-      plan.seed = a->plan.seed;
-      code = static_cast<Exit>(probes::mpi_rank_main(plan, a->into));
+      code = static_cast<Exit>(probes::mpi_rank_main(mpi_plan(a->plan), a->into));
       return;
     }
     if (a->budget) a->plan.seconds = positive_seconds("--budget", *a->budget);

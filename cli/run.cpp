@@ -82,19 +82,11 @@ void write_file(const fs::path& file, const std::string& text) {
     throw Error(fmt::format("cannot write {}; is the disk full?", file.string()), Exit::unfit);
 }
 
-probes::MpiPlan mpi_plan(const Arguments& a) {
-  probes::MpiPlan plan;
-  plan.quick = a.plan.quick;
-  plan.seed = a.plan.seed;
-  plan.max_ranks = a.plan.max_threads;
-  return plan;
-}
-
 // Starts ranks of its own, which append to the run that the CPU probes have begun. False if it was
 // interrupted.
 bool start_ranks(const Arguments& a, const fs::path& directory) {
   std::string note;
-  const auto status = probes::run_mpi_probes(mpi_plan(a), directory, note);
+  const auto status = probes::run_mpi_probes(mpi_plan(a.plan), directory, note);
   if (!note.empty()) fmt::print(stderr, "limen: MPI: {}\n", note);
   return status != probes::MpiStatus::interrupted;
 }
@@ -117,25 +109,6 @@ std::string summary(const report::Page& page, const calibration::Calibration& c)
   return out;
 }
 
-// What makes figures of this environment doubtful; for --strict. Empty if nothing is known against
-// it.
-std::string unfit(const results::Provenance& p) {
-  const double units = std::max(1u, std::thread::hardware_concurrency());
-  if (p.load_before > 0.5 * units) {
-    return fmt::format(
-        "the load is {:.2f} on {:.0f} processing units; wait until it is below {:.1f}",
-        p.load_before, units, 0.5 * units);
-  }
-  if (p.cpu_limit > 0 && p.cpu_limit < units) {
-    return fmt::format("the control group allows {:.2f} CPUs of {:.0f}; ask for whole ones",
-                       p.cpu_limit, units);
-  }
-  if (!p.governor.empty() && p.governor != "performance") {
-    return fmt::format("the clock governor is '{}'; set 'performance'", p.governor);
-  }
-  return "";
-}
-
 Exit run(const Arguments& a) {
   probes::check(a.plan);
   auto provenance = probes::describe(a.plan.seed);
@@ -143,15 +116,16 @@ Exit run(const Arguments& a) {
                                  ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
                                  : a.directory;
   if (a.strict) {
-    if (const auto why = unfit(provenance); !why.empty())
+    const double units = std::max(1u, std::thread::hardware_concurrency());
+    if (const auto why = probes::unfit(provenance, units); !why.empty())
       throw Error("--strict: " + why, Exit::unfit);
   }
   const auto launch = rank_of_job();
-  if (launch && launch->rank != 0) return measure_as_rank(mpi_plan(a), directory);
+  if (launch && launch->rank != 0) return measure_as_rank(mpi_plan(a.plan), directory);
   auto writer = results::RunWriter::create(directory, provenance);
   fmt::print(stderr, "limen: measuring into {}\n", directory.string());
   if (launch) {
-    const Exit code = measure_as_rank(mpi_plan(a), directory);
+    const Exit code = measure_as_rank(mpi_plan(a.plan), directory);
     if (code != Exit::ok) return code;
   }
   const auto measured = probes::run_probes(a.plan, writer, provenance);

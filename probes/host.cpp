@@ -225,6 +225,22 @@ results::Provenance describe(std::uint64_t seed, const fs::path& root) {
   return p;
 }
 
+std::string unfit(const results::Provenance& p, double units) {
+  if (p.load_before > 0.5 * units) {
+    return fmt::format(
+        "the load is {:.2f} on {:.0f} processing units; wait until it is below {:.1f}",
+        p.load_before, units, 0.5 * units);
+  }
+  if (p.cpu_limit > 0 && p.cpu_limit < units) {
+    return fmt::format("the control group allows {:.2f} CPUs of {:.0f}; ask for whole ones",
+                       p.cpu_limit, units);
+  }
+  if (!p.governor.empty() && p.governor != "performance") {
+    return fmt::format("the clock governor is '{}'; set 'performance'", p.governor);
+  }
+  return "";
+}
+
 std::string fnv1a(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return {};

@@ -34,6 +34,10 @@ std::string host_name();
 // Everything known before a run begins.
 results::Provenance describe(std::uint64_t seed, const std::filesystem::path& root = "/");
 
+// What makes figures of this environment doubtful on `units` processing units, in one line. Empty
+// if nothing is known against it.
+std::string unfit(const results::Provenance& provenance, double units);
+
 // FNV-1a, 64 bits, in hex; empty if the file cannot be read.
 std::string fnv1a(const std::filesystem::path& file);
 

@@ -27,7 +27,8 @@ ClockOffset estimate_offset(const std::vector<Exchange>& exchanges) {
   // Differences first: a clock that counts nanoseconds since boot has more digits than a double's
   // half can keep.
   const double half = static_cast<double>(e.received - e.sent) / 2;
-  return {static_cast<double>(e.sent) + half, static_cast<double>(e.remote - e.sent) - half, half};
+  return {static_cast<double>(e.sent) + half, static_cast<double>(e.remote - e.sent) - half, half,
+          half};
 }
 
 double ClockModel::to_common(std::int64_t remote) const {

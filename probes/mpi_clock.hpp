@@ -25,7 +25,8 @@ struct Exchange {
 struct ClockOffset {
   double at = 0;      // when, on rank 0's clock (ns)
   double offset = 0;  // remote clock minus rank 0's (ns)
-  double error = 0;   // bound of the offset: half the round trip (ns)
+  double error = 0;   // bound of the offset: half the round trip (ns), or 0 under one clock
+  double trip = 0;    // half the round trip, in any case (ns)
 };
 
 // From the narrowest exchange; there must be one.

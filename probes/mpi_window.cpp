@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "probes/mpi_clock.hpp"
+#include "probes/interference.hpp"
 #include "probes/mpi_series.hpp"
 
 namespace limen::probes {
@@ -75,6 +75,20 @@ WindowTimer::WindowTimer(MPI_Comm comm, std::uint32_t standing_marks)
   MPI_Comm_size(comm_, &ranks_);
 }
 
+// True if a message to the farthest rank on this host takes another time than it usually did: a
+// hypervisor has moved the CPUs.
+bool WindowTimer::moved(const std::vector<ClockOffset>& offsets) {
+  constexpr double other_place = 0.4;  // near and far differ several times
+  double farthest = 0;
+  for (std::size_t r = 1; r < offsets.size(); ++r) {
+    if (beside_root_[r]) farthest = std::max(farthest, offsets[r].trip);
+  }
+  if (farthest == 0) return false;
+  const bool other = differs(farthest, trips_, other_place);
+  trips_.push_back(farthest);
+  return other;
+}
+
 Batch WindowTimer::time(kernels::mpi::Operation& operation, const BatchLimits& limits) {
   const std::vector<ClockOffset> before = synchronize(comm_, beside_root_);
   const std::int64_t estimate = estimate_duration(operation, comm_);
@@ -96,7 +110,9 @@ Batch WindowTimer::time(kernels::mpi::Operation& operation, const BatchLimits& l
   const std::vector<ClockOffset> after = synchronize(comm_, beside_root_);
   if (rank_ != 0) return {};
 
-  const std::uint32_t common_marks = standing_marks_ | (most_stolen > 0 ? results::stolen : 0u);
+  std::uint32_t common_marks = standing_marks_ | (most_stolen > 0 ? results::stolen : 0u);
+  const bool moved_before = moved(before), moved_after = moved(after);
+  if (moved_before || moved_after) common_marks |= results::placement_changed;
   std::vector<std::vector<Stamp>> table(static_cast<std::size_t>(ranks_));
   for (std::size_t r = 0; r < table.size(); ++r) {
     const ClockModel clock(before[r], after[r]);

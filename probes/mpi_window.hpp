@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "kernels/mpi/operation.hpp"
+#include "probes/mpi_clock.hpp"
 #include "results/measurement.hpp"
 
 namespace limen::probes {
@@ -69,6 +70,9 @@ class WindowTimer {
   int rank_ = 0, ranks_ = 0;
   std::uint32_t standing_marks_;
   std::vector<bool> beside_root_;
+  std::vector<double> trips_;  // of a message within the host, before and after each batch (ns)
+
+  bool moved(const std::vector<ClockOffset>& offsets);
 };
 
 }  // namespace limen::probes

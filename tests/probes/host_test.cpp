@@ -49,6 +49,22 @@ TEST_F(Host, ReadsVersion1AndTakesItsHugeNumberForNoLimit) {
   EXPECT_EQ(limits.cpus, 0);
 }
 
+TEST(Unfit, NamesWhatSpeaksAgainstMeasuringHere) {
+  using testing::HasSubstr;
+  results::Provenance p;
+  EXPECT_EQ(unfit(p, 2), "");
+  p.load_before = 1;
+  p.governor = "performance";
+  p.cpu_limit = 2;
+  EXPECT_EQ(unfit(p, 2), "");
+  p.governor = "powersave";
+  EXPECT_THAT(unfit(p, 2), HasSubstr("'powersave'"));
+  p.cpu_limit = 1.5;
+  EXPECT_THAT(unfit(p, 2), HasSubstr("1.50 CPUs of 2"));
+  p.load_before = 1.01;
+  EXPECT_THAT(unfit(p, 2), HasSubstr("load is 1.01 on 2"));
+}
+
 TEST_F(Host, AddsUpTheWaitsOfAllThreads) {
   file("proc/self/task/7/schedstat", "5000000000 250000000 12\n");
   file("proc/self/task/8/schedstat", "1 750000000 3\n");
