@@ -240,13 +240,16 @@ class Selfbench {
         loops_.swap(saved);
         return false;
       }
-      // Its figure is the work of about a second over that time, so ours is, too.
+      // Its figure is the work of about a second over that time, so ours is, too. If we had to wait
+      // for a CPU it will have waited as well: such a round says nothing.
+      const double waited = waiting_seconds();
       double spent = 0, moved = 0;
       for (; spent < 1; moved += read->work) spent += time_once(read->run);
+      if (waiting_seconds() - waited > 0.01 * spent) continue;
       theirs.rates.push_back(*rate);
       ours.rates.push_back(moved / spent);
     }
-    if (!ours.rates.empty()) row(threads, ours, theirs, 1.2);
+    row(threads, ours, theirs, 1.2);
     loops_.swap(saved);
     return true;
   }

@@ -53,7 +53,11 @@ class Gate {
       if (!t) continue;
       const auto threads = integer(m, "threads", 1);
       if (m.probe == "memory.stream" && word(m, "kernel") == "read") {
-        reads_[threads][integer(m, "bytes", 0)] = moved(m) / t->best;
+        const auto bytes = integer(m, "bytes", 0);
+        const double rate = moved(m) / t->best;
+        reads_[threads][bytes] = rate;
+        double& a_core = reads_of_a_core_[bytes / std::max<std::int64_t>(1, threads)];
+        a_core = std::max(a_core, rate / static_cast<double>(std::max<std::int64_t>(1, threads)));
       }
       if (m.probe == "compute.fma") fma_[{threads, word(m, "type")}] = operations(m) / t->best;
     }
@@ -96,17 +100,17 @@ class Gate {
   }
 
   std::string relative(const Measurement& m, const Times& t) const {
-    const auto threads = integer(m, "threads", 1);
+    const auto threads = std::max<std::int64_t>(1, integer(m, "threads", 1));
     const double rate = moved(m) / t.median;
     const bool product = m.probe == "gemv" || m.probe == "gemm";
     if (const auto reads = reads_.find(threads); reads != reads_.end()) {
       double ceiling = 0;
       std::string what = "the best read of any size";
-      for (const auto& [bytes, best] : reads->second) {
+      for (const auto& [bytes, best] : reads_of_a_core_) {
         if (m.probe == "memory.stream" && word(m, "kernel") == "read" &&
-            bytes >= integer(m, "bytes", 0))
+            bytes >= integer(m, "bytes", 0) / threads)
           break;
-        ceiling = std::max(ceiling, best);
+        ceiling = std::max(ceiling, best * static_cast<double>(threads));
       }
       if (m.probe == "memory.stream" && word(m, "kernel") != "read") {
         ceiling *= 2;
@@ -143,7 +147,8 @@ class Gate {
   const std::vector<Measurement>& all_;
   const GateOptions& o_;
   std::map<std::int64_t, std::map<std::int64_t, double>> reads_;  // best rate by threads and bytes
-  std::map<std::pair<std::int64_t, std::string>, double> fma_;    // best rate by threads and type
+  std::map<std::int64_t, double> reads_of_a_core_;  // best rate of a thread, by bytes of a thread
+  std::map<std::pair<std::int64_t, std::string>, double> fma_;  // best rate by threads and type
 };
 
 }  // namespace

@@ -27,14 +27,16 @@ struct Refused {
 };
 
 // Looks at measurements with samples and a `threads` parameter (or none: one thread). Relative
-// ceilings, each at the same number of threads:
+// ceilings:
 //
-// memory.stream read: the best of the smaller working sets, which are in the same or a faster
-// level. The other kernels of memory.stream, which load and store: twice the best read at all.
+// memory.stream read: what a thread reads at best of the smaller working sets (its own part, at any
+// number of threads), which are in the same or a faster level, times the threads. The other kernels
+// of memory.stream, which load and store: twice the best read at all.
 //
 // gemv and gemm with cold weights: the best read of the largest working sets, down to a quarter of
-// the largest; with cached ones: the best read of any. Their flops: compute.fma of the type that
-// they compute in, which is fp32 for fp32 and bf16, fp64 for fp64, int16 for int8 and int4.
+// the largest, at the same number of threads; with cached ones: the best read of any. Their flops:
+// compute.fma of the type that they compute in, which is fp32 for fp32 and bf16, fp64 for fp64,
+// int16 for int8 and int4.
 std::vector<Refused> gate(const std::vector<Measurement>& measurements,
                           const GateOptions& options = {});
 

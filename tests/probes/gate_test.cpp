@@ -75,9 +75,15 @@ TEST(Gate, HoldsProductsToThePeakOfTheTypeTheyComputeIn) {
   EXPECT_THAT(refusal_of(gemv("fp64", "cold", 30e9, 200e9)), HasSubstr("peak of fp64"));
 }
 
-TEST(Gate, ComparesOnlyTheSameNumberOfThreads) {
+TEST(Gate, HoldsSeveralThreadsToWhatEachCanDo) {
+  EXPECT_EQ(refusal_of(read(1 << 29, 78e9, 2)), "");
+  EXPECT_THAT(refusal_of(read(1 << 25, 1300e9, 2)), HasSubstr("1000.0 GB/s"));
+}
+
+TEST(Gate, ADisturbedSmallSetRefusesNoLargerOne) {
   auto all = machine;
-  all.push_back(read(1 << 29, 78e9, 2));
+  all.push_back(read(32768, 100e9, 2));  // a thread lost its core all the time
+  all.push_back(read(1 << 19, 390e9, 2));
   EXPECT_THAT(gate(all), testing::IsEmpty());
 }
 
