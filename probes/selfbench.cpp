@@ -245,7 +245,7 @@ class Selfbench {
       const double waited = waiting_seconds();
       double spent = 0, moved = 0;
       for (; spent < 1; moved += read->work) spent += time_once(read->run);
-      if (waiting_seconds() - waited > 0.01 * spent) continue;
+      if (waiting_seconds() - waited > 0.05 * spent) continue;
       theirs.rates.push_back(*rate);
       ours.rates.push_back(moved / spent);
     }
