@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/cpu/lanes-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -26,11 +28,7 @@ std::uint64_t one_stream(const std::uint64_t* from, std::size_t words) {
   }
   s0 =
       hn::Add(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)), hn::Add(hn::Add(s4, s5), hn::Add(s6, s7)));
-  // Lane by lane: g++ 12's own reduction adds signed numbers, and this sum is meant to wrap.
-  HWY_ALIGN std::uint64_t lane[HWY_MAX_BYTES / sizeof(std::uint64_t)];
-  hn::Store(s0, d, lane);
-  std::uint64_t sum = 0;
-  for (std::size_t j = 0; j < hn::Lanes(d); ++j) sum += lane[j];
+  std::uint64_t sum = wrapping_sum(d, s0);
   for (; i < words; ++i) sum += from[i];
   return sum;
 }
