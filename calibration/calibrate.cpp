@@ -80,7 +80,9 @@ Calibration calibrate(const std::vector<results::Run>& runs, const std::string& 
   draft.notes = observed.notes;
   const results::Provenance& first = runs[0].provenance;
   draft.machine.name = !name.empty() ? name : !first.host.empty() ? first.host : "measured";
-  draft.machine.description = first.cpu_model;
+  draft.machine.description = first.cpu_model.empty() && !first.imported.empty()
+                                  ? first.imported[0].device
+                                  : first.cpu_model;
   draft.machine.ranks_per_device =
       std::max(1, observed.processing_units > 0
                       ? observed.processing_units

@@ -146,6 +146,29 @@ std::map<int, Cases> by_ranks(const Observations& observed, const std::string& p
   return found;
 }
 
+// Of each size the fastest variant: libraries, ways to launch and types differ in what they leave
+// of the machine.
+void keep_fastest(Cases& cases) {
+  std::map<double, const Observation*> best;
+  for (const Observation* o : cases) {
+    const Observation*& at = best[o->number("bytes")];
+    if (!at || o->seconds < at->seconds) at = o;
+  }
+  cases.clear();
+  for (const auto& [bytes, o] : best) cases.push_back(o);
+}
+
+// Threads stand in where no ranks were measured.
+std::map<int, Cases> between_hosts(const Observations& observed, Draft& draft) {
+  std::map<int, Cases> by_count = by_ranks(observed, "mpi.allreduce", "ranks");
+  for (auto& [threads, cases] : by_ranks(observed, "sync.allreduce", "threads"))
+    if (by_count.try_emplace(threads, cases).second)
+      draft.notes.push_back(fmt::format(
+          "sync.all_reduce of {} ranks: from threads of one process, as no ranks were measured",
+          threads));
+  return by_count;
+}
+
 void fit_hop(const Observations& observed, Draft& draft) {
   const Messages m = messages_of(observed.of("mpi.pingpong"));
   if (m.cases.size() < 2) {
@@ -189,16 +212,13 @@ void fit_sync(const Observations& observed, Draft& draft) {
 }
 
 void fit_collectives(const Observations& observed, Draft& draft) {
-  std::map<int, Cases> by_count = by_ranks(observed, "mpi.allreduce", "ranks");
-  // Threads stand in where no ranks were measured.
-  for (auto& [threads, cases] : by_ranks(observed, "sync.allreduce", "threads"))
-    if (by_count.try_emplace(threads, cases).second)
-      draft.notes.push_back(fmt::format(
-          "sync.all_reduce of {} ranks: from threads of one process, as no ranks were measured",
-          threads));
+  // Where devices exchange, what their hosts do is another matter.
+  std::map<int, Cases> by_count = by_ranks(observed, "gpu.allreduce", "ranks");
+  for (auto& [ranks, cases] : by_count) keep_fastest(cases);
+  if (by_count.empty()) by_count = between_hosts(observed, draft);
   if (by_count.empty())
     draft.machine.unidentified.emplace_back(
-        "sync.all_reduce: no mpi.allreduce and no sync.allreduce was measured");
+        "sync.all_reduce: no gpu.allreduce, mpi.allreduce or sync.allreduce was measured");
   for (const auto& [ranks, cases] : by_count) fit_all_reduce(draft, ranks, cases);
 }
 

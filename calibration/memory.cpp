@@ -142,7 +142,7 @@ void add_levels(const Observations& observed, Draft& draft, const Sweep& sweep,
     const double value = rate(seconds_of(inside))[0];
     model::MemoryLevel level;
     level.name = level_name(i, levels.ranges.size());
-    level.threads = threads;
+    level.threads = std::max(1, threads);  // an imported run may not say
     level.bandwidth = parameter(draft, model::bytes_per_second, value, bootstrap(inside, rate)[0],
                                 model::Evidence::fitted);
     if (levels.fixed > 0)

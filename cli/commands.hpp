@@ -15,6 +15,7 @@ void add_list(CLI::App& app, Exit& code);       // runs in a folder
 void add_show(CLI::App& app, Exit& code);       // one run
 void add_compare(CLI::App& app, Exit& code);    // two runs
 void add_export(CLI::App& app, Exit& code);     // a run in other formats
+void add_import(CLI::App& app, Exit& code);     // other benchmarks' output -> a run
 void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
 void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
 void add_limits(CLI::App& app, Exit& code);     // what each resource buys

@@ -16,7 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string state_of(const results::Provenance& p) {
-  return p.interrupted ? "interrupted" : p.finished.empty() ? "unfinished" : "finished";
+  return !p.imported.empty()  ? "imported"
+         : p.interrupted      ? "interrupted"
+         : p.finished.empty() ? "unfinished"
+                              : "finished";
 }
 
 Exit list(const fs::path& directory, bool json) {

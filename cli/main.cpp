@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   cli::add_show(app, code);
   cli::add_compare(app, code);
   cli::add_export(app, code);
+  cli::add_import(app, code);
   cli::add_calibrate(app, code);
   cli::add_predict(app, code);
   cli::add_limits(app, code);

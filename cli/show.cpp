@@ -46,6 +46,16 @@ std::string facts(const Provenance& p) {
   const auto line = [&out](const char* what, const std::string& text) {
     if (!text.empty()) out += fmt::format("{:<11}{}\n", what, text);
   };
+  if (!p.imported.empty()) {  // nothing is known of the host but what the files say
+    line("host", p.host);
+    line("cpu", p.cpu_model);
+    for (const Imported& i : p.imported)
+      line("imported", fmt::format("{} ({}), {} {}{}{}", i.file, i.hash, i.tool, i.version,
+                                   i.device.empty() ? "" : ", of ", i.device));
+    line("by limen", p.version + " " + p.git_sha.substr(0, 12));
+    line("time", p.started);
+    return out;
+  }
   line("limen", fmt::format("{} {}{}, {} {}", p.version, p.git_sha.substr(0, 12),
                             p.git_dirty ? " (changed)" : "", p.compiler, p.build_type));
   line("arguments", fmt::format("{}", fmt::join(p.arguments, " ")));

@@ -47,6 +47,7 @@ double mean(const std::vector<double>& values) {
 std::string to_stream(const Run& run) {
   const std::string rule(61, '-');
   std::string rows;
+  std::int64_t threads = 0;
   for (const auto& [kernel, name] :
        {std::pair{"copy", "Copy:"}, {"triad", "Triad:"}, {"read", "Read:"}, {"write", "Write:"}}) {
     const Timed* chosen = nullptr;
@@ -60,6 +61,7 @@ std::string to_stream(const Run& run) {
     if (!chosen) continue;
     const std::vector<double> seconds = pooled(*chosen->samples);
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
+    threads = std::max(threads, chosen->number("threads"));
     const double megabytes = chosen->measurement->work.moved().in(model::megabytes);
     rows += fmt::format("{:<12}{:11.1f}  {:11.6f}  {:11.6f}  {:11.6f}\n", name, megabytes / *least,
                         mean(seconds), *least, *most);
@@ -67,8 +69,10 @@ std::string to_stream(const Run& run) {
   if (rows.empty())
     throw Error(run.directory.string() +
                 ": holds no memory.stream samples to print as STREAM does");
-  return rule + "\nFunction    Best Rate MB/s  Avg time     Min time     Max time\n" + rows + rule +
-         "\n";
+  const std::string team =
+      threads > 0 ? fmt::format("{}\nNumber of Threads counted = {}\n", rule, threads) : "";
+  return team + rule + "\nFunction    Best Rate MB/s  Avg time     Min time     Max time\n" + rows +
+         rule + "\n";
 }
 
 std::string to_osu(const Run& run) {
@@ -82,18 +86,29 @@ std::string to_osu(const Run& run) {
       {"sync.allreduce", "threads", "Allreduce Latency of threads", "Avg Latency(us)"}};
   std::string out;
   for (const Kind& kind : kinds) {
-    std::map<std::int64_t, std::map<std::int64_t, double>>
-        tables;  // by ranks, by size: microseconds
-    for (const Timed& t : timed(run, kind.probe))
-      tables[t.number(kind.count)][t.number("bytes")] = mean(pooled(*t.samples)) * 1e6;
+    struct Microseconds {
+      double mean, median;
+    };
+    std::map<std::int64_t, std::map<std::int64_t, Microseconds>> tables;  // by ranks, by size
+    for (const Timed& t : timed(run, kind.probe)) {
+      const std::vector<double> seconds = pooled(*t.samples);
+      tables[t.number(kind.count)][t.number("bytes")] = {mean(seconds) * 1e6,
+                                                         median_of(seconds) * 1e6};
+    }
     for (const auto& [count, rows] : tables) {
       out += fmt::format("# OSU-style {} (limen {}), {} {}\n", kind.title, run.provenance.version,
                          count, kind.count);
       const bool sizes = rows.size() > 1 || rows.begin()->first > 0;
-      out += sizes ? fmt::format("{:<10}{:>20}\n", "# Size", kind.heading)
-                   : fmt::format("# {}\n", kind.heading);
+      // The second column is that of its option -z 50.
+      out += fmt::format("{}{:>20}\n",
+                         sizes ? fmt::format("{:<10}{:>20}", "# Size", kind.heading)
+                               : fmt::format("# {}", kind.heading),
+                         "P50 Tail Lat(us)");
       for (const auto& [size, us] : rows)
-        out += sizes ? fmt::format("{:<10}{:>20.2f}\n", size, us) : fmt::format("{:>17.2f}\n", us);
+        out += fmt::format("{}{:>20.2f}\n",
+                           sizes ? fmt::format("{:<10}{:>20.2f}", size, us.mean)
+                                 : fmt::format("{:>17.2f}", us.mean),
+                           us.median);
       out += '\n';
     }
   }

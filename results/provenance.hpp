@@ -8,8 +8,15 @@
 
 namespace limen::results {
 
+// A file of another tool that a run was made of.
+struct Imported {
+  std::string file, hash;  // its name without its folder; FNV-1a 64 of its content, in hex
+  std::string tool, version;
+  std::string device;  // what it measured, as the tool names it
+};
+
 struct Provenance {
-  // the program
+  // the program; of an imported run, the limen that imported it
   std::string version, git_sha, compiler, flags, build_type, simd_target;
   bool git_dirty = false;
   std::vector<std::string> arguments;
@@ -30,6 +37,7 @@ struct Provenance {
   std::uint64_t seed = 0;
   std::string started, finished;  // UTC, ISO 8601; finished stays empty in a run that was killed
   bool interrupted = false;
+  std::vector<Imported> imported;  // empty if limen measured the run itself
 };
 
 }  // namespace limen::results

@@ -36,6 +36,25 @@ void for_each_fact(P& p, F&& f) {
   f("started", p.started), f("finished", p.finished), f("interrupted", p.interrupted);
 }
 
+json json_of(const Imported& i) {
+  return {{"file", i.file},
+          {"hash", i.hash},
+          {"tool", i.tool},
+          {"version", i.version},
+          {"device", i.device}};
+}
+
+Imported read_imported(const json& value, const std::string& file) {
+  Fields fields(value, file);
+  Imported i;
+  fields.convert(fields.need("file"), "file", i.file);
+  fields.convert(fields.need("hash"), "hash", i.hash);
+  fields.convert(fields.need("tool"), "tool", i.tool);
+  fields.read("version", i.version), fields.read("device", i.device);
+  fields.end();
+  return i;
+}
+
 // nlohmann writes a number that is not finite as null, and the reader would then refuse the file.
 double finite(double value, const char* what) {
   if (!std::isfinite(value))
@@ -149,6 +168,7 @@ Parameters read_parameters(const json& value, const std::string& where) {
 std::string run_record(const Provenance& provenance) {
   json facts = json::object();
   for_each_fact(provenance, [&](const char* key, const auto& value) { facts[key] = value; });
+  for (const Imported& i : provenance.imported) facts["imported"].push_back(json_of(i));
   return text_of({{"schema", schema_version}, {"provenance", facts}}, 1) + "\n";
 }
 
@@ -164,6 +184,10 @@ Provenance read_run_record(const std::string& text, const std::string& file) {
   Fields facts(fields.need("provenance"), file);
   Provenance provenance;
   for_each_fact(provenance, [&](const char* key, auto& value) { facts.read(key, value); });
+  if (const json* imported = facts.find("imported")) {
+    if (!imported->is_array()) facts.fail("'imported' is no array");
+    for (const json& i : *imported) provenance.imported.push_back(read_imported(i, file));
+  }
   facts.end();
   fields.end();
   return provenance;

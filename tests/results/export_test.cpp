@@ -59,15 +59,18 @@ TEST(Export, CsvHasARowASample) {
 TEST(Export, StreamPrintsItsTable) {
   EXPECT_EQ(to_stream(small_run()),
             "-------------------------------------------------------------\n"
+            "Number of Threads counted = 2\n"
+            "-------------------------------------------------------------\n"
             "Function    Best Rate MB/s  Avg time     Min time     Max time\n"
             "Copy:            1000.0     0.002000     0.001000     0.003000\n"
             "-------------------------------------------------------------\n");
 }
 
 TEST(Export, OsuPrintsItsTable) {
-  EXPECT_THAT(to_osu(small_run()), HasSubstr("# Size         Avg Latency(us)\n"
-                                             "8                      2000.00\n"
-                                             "1024                   2000.00\n"));
+  EXPECT_THAT(to_osu(small_run()),
+              HasSubstr("# Size         Avg Latency(us)    P50 Tail Lat(us)\n"
+                        "8                      2000.00             2000.00\n"
+                        "1024                   2000.00             2000.00\n"));
 }
 
 TEST(Export, SaysWhenThereIsNothingOfItsKind) {

@@ -1,0 +1,91 @@
+// limen import: what other benchmarks printed -> a run.
+#include <memory>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "calibration/import/import.hpp"
+#include "cli/commands.hpp"
+#include "revision.hpp"
+
+namespace limen::cli {
+
+namespace {
+
+namespace im = calibration::importing;
+
+struct Options {
+  im::Request request;
+  std::string directory;
+  bool json = false, list = false;
+};
+
+std::string formats_text() {
+  std::string text;
+  for (const im::Format& f : im::formats()) text += fmt::format("{:<14}{}\n", f.name, f.units);
+  return text;
+}
+
+Exit import_run(const Options& o) {
+  if (o.list) {
+    fmt::print("{}", formats_text());
+    return Exit::ok;
+  }
+  if (o.request.files.empty()) throw Error("limen import: name a file to import (--list: formats)");
+  if (o.directory.empty()) throw Error("limen import: name the run to write with -o");
+  results::Run run = im::import_files(o.request);
+  run.provenance.version = revision::version;
+  run.provenance.git_sha = revision::git_sha;
+  run.provenance.git_dirty = revision::git_dirty;
+  im::write_whole(run, o.directory);
+  for (const std::string& note : run.warnings) fmt::print(stderr, "limen: {}\n", note);
+  std::size_t skipped = 0, invalid = 0;
+  for (const results::Measurement& m : run.measurements) {
+    skipped += std::holds_alternative<results::Skipped>(m.outcome);
+    invalid += std::holds_alternative<results::Invalid>(m.outcome);
+  }
+  if (o.json) {
+    nlohmann::json files = nlohmann::json::array();
+    for (const auto& i : run.provenance.imported)
+      files.push_back({{"file", i.file}, {"format", i.tool}, {"version", i.version}});
+    fmt::print("{}\n", nlohmann::json{{"run", o.directory},
+                                      {"files", files},
+                                      {"cases", run.measurements.size()},
+                                      {"skipped", skipped},
+                                      {"invalid", invalid}}
+                           .dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else {
+    fmt::print("{}\n", o.directory);
+    for (const auto& i : run.provenance.imported)
+      fmt::print(stderr, "limen: {}: {} {}\n", i.file, i.tool, i.version);
+    fmt::print(stderr, "limen: {} cases, {} skipped, {} invalid\n", run.measurements.size(),
+               skipped, invalid);
+  }
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_import(CLI::App& app, Exit& code) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("import", "Make a run of what other benchmarks printed into files");
+  command->add_option("FILE", o->request.files, "Files; several become one run");
+  command->add_option("--as", o->request.format,
+                      "The format, if the content does not show it (--list names them)");
+  command->add_option("--machine-name", o->request.machine, "What was measured");
+  command
+      ->add_option("--ranks", o->request.unsaid.ranks,
+                   "Ranks of a collective, where the file does not say (OSU)")
+      ->check(CLI::Range(1, 1 << 24));
+  command
+      ->add_option("--threads", o->request.unsaid.threads,
+                   "Threads, where the file does not say (BabelStream)")
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("-o,--output", o->directory, "The new folder of the run");
+  command->add_flag("--list", o->list, "Name the formats, with the units that they print");
+  command->add_flag("--json", o->json, "Answer in JSON");
+  command->callback([o, &code] { code = import_run(*o); });
+}
+
+}  // namespace limen::cli
