@@ -186,7 +186,7 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
 
 void fit_linear(const Observations& observed, Draft& draft) {
   for (model::Format format : model::formats) {
-    if (format == model::Format::fp8) continue;  // no kernel multiplies it
+    if (format == model::Format::fp8 || format == model::Format::fp4) continue;  // no kernels
     fit_format(observed, draft, format);
   }
 }

@@ -43,6 +43,13 @@ nlohmann::ordered_json analysis(const Machine& m, const Case& c) {
                              {"pp", c.partition.pp},
                              {"batch", c.workload.batch},
                              {"context", c.workload.context},
+                             {"weights", name(c.workload.weights)},
+                             {"experts", name(c.workload.experts)},
+                             {"head", name(c.workload.head)},
+                             {"kv", name(c.workload.kv)},
+                             {"draft", c.drafts.tokens},
+                             {"acceptance", c.drafts.acceptance},
+                             {"tokens_per_step", p.tokens_per_step},
                              {"fits", p.fits},
                              {"reason", p.why_not},
                              {"utps", number(p.utps)},
@@ -78,9 +85,12 @@ std::string factor_text(const nlohmann::ordered_json& v) {
 
 std::string text(const nlohmann::ordered_json& a) {
   std::string out = fmt::format(
-      "{} on {}, tp {}, pp {}, batch {:.0f}, context {:.0f}: {} tokens/s a user, ideal {}{}\n",
+      "{} on {}, tp {}, pp {}, batch {:.0f}, context {:.0f}{}: {} tokens/s a user, ideal {}{}\n",
       a["model"].get<std::string>(), a["machine"].get<std::string>(), a["tp"].get<int>(),
       a["pp"].get<int>(), a["batch"].get<double>(), a["context"].get<double>(),
+      a["draft"] == 0 ? ""
+                      : fmt::format(", {} drafts: {} tokens a step", a["draft"].get<int>(),
+                                    figure(a["tokens_per_step"].get<double>())),
       figure(a["utps"].get<double>()), figure(a["utps_ideal"].get<double>()),
       a["fits"].get<bool>() ? "" : "\n  does not fit: " + a["reason"].get<std::string>());
   auto both = [](const nlohmann::ordered_json& v) {

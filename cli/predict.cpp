@@ -18,7 +18,7 @@ void add_predict(CLI::App& app, Exit&) {
   sub->callback([o] {
     std::vector<report::PredictedCase> cases;
     for_each_case(*o, [&](const model::Machine& m, const model::Case& c) {
-      cases.push_back({c.transformer->name, m.name, c.workload, c.partition, model::predict(m, c)});
+      cases.push_back(report::predicted(m, c));
     });
     fmt::print("{}", o->json ? report::to_json(cases) : report::to_table(cases));
   });

@@ -35,8 +35,7 @@ constexpr double context = 4096;
 report::PredictedCase predicted(const model::Machine& m, const model::Transformer& t,
                                 model::Format f, int tp) {
   const model::Workload w{1, context, f, f == model::Format::fp8 ? f : model::Format::bf16};
-  const model::Partition p{.tp = tp};
-  return {t.name, m.name, w, p, model::predict(m, {&t, w, p})};
+  return report::predicted(m, {&t, w, {.tp = tp}});
 }
 
 // Here: each model in each format that was calibrated. On one's own machine the small formats are
@@ -46,8 +45,7 @@ std::vector<report::PredictedCase> predict_here(const model::Machine& m) {
   for (const char* name : models) {
     const auto t = cards::find_model(name);
     for (auto f : {model::Format::int4, model::Format::int8, model::Format::bf16}) {
-      const auto& law = m.law(f);
-      if (!law.efficiency && !law.fixed && !law.unpack && !law.rate) continue;
+      if (!m.law(f).known()) continue;
       out.push_back(predicted(m, t, f, 1));
       if (!out.back().prediction.fits) break;  // the wider formats do not either
       if (m.ranks_per_device > 1 && !m.all_reduce.empty())

@@ -31,18 +31,18 @@ struct Conventions {
     return m;
   }
 
-  Demand applied(Demand d, const Transformer& t, const Workload& w, Partition p) const {
+  void apply(Demand& d, const Transformer& t, const Workload& w, Partition p) const {
     if (nominal_parameters && t.nominal_parameters > 0) {
       // Of a dense model all parameters are read; of experts those that were picked, scaled to the
       // nominal total.
       const bool dense = t.expert_parameters() == 0;
-      auto& linear = d.part(Part::linear);
-      const double scale = dense ? t.nominal_parameters / (p.tp * linear.weights)
-                                 : t.nominal_parameters / t.parameters();
-      linear.weights *= scale;
-      linear.work = scale * linear.work;
-      d.part(Part::experts).weights *= scale;
-      d.part(Part::experts).work = scale * d.part(Part::experts).work;
+      const double read = d.part(Part::linear).weights + d.part(Part::apart).weights;
+      const double scale =
+          dense ? t.nominal_parameters / (p.tp * read) : t.nominal_parameters / t.parameters();
+      for (Part x : {Part::linear, Part::apart, Part::experts}) {
+        d.part(x).weights *= scale;
+        d.part(x).work = scale * d.part(x).work;
+      }
     }
     if (even_kv) {
       double elements = 0;
@@ -60,7 +60,6 @@ struct Conventions {
       d.exchanges[0] = {Exchange::all_reduce, p.tp, double(syncs_per_layer * t.layers()),
                         bytes(0.0)};
     }
-    return d;
   }
 };
 

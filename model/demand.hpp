@@ -5,11 +5,14 @@
 // a step whatever the batch; of the experts, those that some token picked. Grouped-query attention
 // reads each key and value once for all query heads that share it. Activations stay on chip and are
 // not counted: the ideal limit must not be beatable. The embedding table is looked up, not read;
-// the output projection is read whole.
+// the output projection is read whole. Of several new tokens each attends to what is before it and
+// to itself, and a step reads the cache once for all of them; sparse attention is taken to pick the
+// same tokens for all of them, so that the limit cannot be beaten.
 //
 // Exchanges, per layer, of activations of 16 bits:
 //   after attention, tp > 1               all-reduce among tp
 //   after a dense network, tp > 1         all-reduce among tp
+//   after the projection that begins an MTP module, tp > 1   the same
 //   after experts, dp = 1, tp > 1         all-reduce among tp (tokens are on every rank; each takes
 //   its experts' part) before and after experts, dp, ep > 1  all-to-all among ep, of top_k copies
 //   of a rank's tokens the same, ep = 1                      all-gather before, reduce-scatter
@@ -27,7 +30,29 @@
 
 namespace limen::model {
 
-enum class Part { linear, experts, attention };
+// Operators that run under the same law: linear layers, routed experts, attention over the cache,
+// and linear layers in a format of their own (WorkloadOf::head, where it differs).
+enum class Part { linear, experts, attention, apart };
+inline constexpr std::size_t part_count = 4;
+
+// Sum over i < tokens of min(first + i, most): what new tokens see that attend to all before them,
+// but to `most` at the most.
+template <class S>
+S seen_by_all(S first, S tokens, double most) {
+  S grow = min(max(S(most) - first, S(0.0)), tokens);  // tokens that see one more than the last
+  return grow * (first + (grow - S(1.0)) * S(0.5)) + (tokens - grow) * S(most);
+}
+
+// The same where the cache begins anew after each `chunk` tokens.
+template <class S>
+S seen_by_all_in_chunks(S first, S tokens, double chunk) {
+  using std::floor;
+  auto before = [chunk](S n) {  // sum of (j mod chunk) + 1 over j < n
+    const S whole = floor(n / S(chunk)), rest = n - whole * S(chunk);
+    return whole * S(chunk * (chunk + 1) / 2) + rest * (rest + S(1.0)) * S(0.5);
+  };
+  return before(first - S(1.0) + tokens) - before(first - S(1.0));
+}
 
 template <class S>
 struct OperatorOf {
@@ -56,7 +81,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
                        G&& on_exchange) {
   const double d = double(t.hidden), tp = p.tp;
   const S m = w.batch / S(double(p.dp)) * w.tokens;  // tokens of an attention replica
-  const double wb = weight_bytes(w.weights), kb = element_bytes(w.kv);
+  const double wb = weight_bytes(w.weights), hb = weight_bytes(w.head), kb = element_bytes(w.kv);
   auto linear = [&](const char* name, Part part, S count, S weights, double bytes_each, S tokens,
                     S scalar) {
     on_operator(OperatorOf<S>{
@@ -67,11 +92,23 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
         {bytes(weights * S(bytes_each)), bytes(S(0.0)), flops(S(2.0) * weights * tokens)},
         flops(scalar)});
   };
+  // Of the head's format. Two calls, so that each knows its part when it is compiled.
+  auto like_head = [&](const char* name, S count, S weights, S scalar) {
+    if (w.head == w.weights) {
+      linear(name, Part::linear, count, weights, hb, m, scalar);
+    } else {
+      linear(name, Part::apart, count, weights, hb, m, scalar);
+    }
+  };
   auto all_reduce = [&](S count) {
     if (p.tp > 1)
       on_exchange(ExchangeOf<S>{Exchange::all_reduce, p.tp, count, bytes(m * S(2 * d))});
   };
 
+  if (t.mtp_module) {  // both inputs are normalized
+    linear("merge", Part::linear, S(1.0), S(t.merge_weights() / tp), wb, m, m * S(8 * d));
+    all_reduce(S(1.0));
+  }
   for (const AttentionLayers& a : t.attention) {
     if (a.layers == 0) continue;
     const S layers = S(double(a.layers));
@@ -92,25 +129,22 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
 
     // Tokens in sight: the context; a window at most; in a chunk, what of it has gone by; of a
     // sparse one, the top.
-    S seen = w.context;
-    if (a.window > 0) {
-      const S window = S(double(a.window));
-      if (a.chunked) {
-        using std::floor;
-        seen = w.context - window * floor((w.context - S(1.0)) / window);
-      } else {
-        seen = min(seen, window);
-      }
-    }
-    const double indexer =
-        a.index_heads > 0 ? double(a.index_dim) : 0;  // its keys are read for every token
-    const S all = seen;
-    if (a.index_top > 0) seen = min(seen, S(double(a.index_top)));
-    const double per_token = (a.kv_elements() - indexer) * kb / share;
+    const S more = w.tokens - S(1.0);
     const S sequences = w.batch / S(double(p.dp));
-    // New tokens attend to what is before them and to themselves; a step reads the cache once for
-    // all of them.
-    const S scores = m * (seen + (w.tokens - S(1.0)) * S(0.5));
+    S seen = w.context;                              // by the first new token
+    S scores = w.tokens * (seen + more * S(0.5));    // by all of a sequence
+    const S all = seen + more, all_scores = scores;  // an indexer's keys are read for every token
+    const double most = double(a.window > 0 ? a.window : a.index_top);
+    if (a.chunked) {
+      using std::floor;
+      seen = w.context - S(most) * floor((w.context - S(1.0)) / S(most));
+      scores = seen_by_all_in_chunks(w.context, w.tokens, most);
+    } else if (most > 0) {
+      seen = min(seen, S(most));
+      scores = seen_by_all(w.context, w.tokens, most);
+    }
+    const double indexer = a.index_heads > 0 ? double(a.index_dim) : 0;
+    const double per_token = (a.kv_elements() - indexer) * kb / share;
     const double score_width =
         a.latent() ? double(a.query_heads * (2 * a.kv_rank + a.rope)) : 2 * a.q_width();
     on_operator(OperatorOf<S>{
@@ -118,11 +152,11 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
         Part::attention,
         layers,
         S(0.0),
-        {bytes(sequences * ((seen + w.tokens - S(1.0)) * S(per_token) + all * S(indexer * kb))),
+        {bytes(sequences * ((seen + more) * S(per_token) + all * S(indexer * kb))),
          bytes(m * S(per_token + indexer * kb)),
-         flops(scores * S(2 * score_width / tp) +
-               m * all * S(2.0 * double(a.index_heads * a.index_dim) / tp))},
-        flops(scores * S(5.0 * double(a.query_heads) / tp))});
+         flops(sequences * (scores * S(2 * score_width / tp) +
+                            all_scores * S(2.0 * double(a.index_heads * a.index_dim) / tp)))},
+        flops(sequences * scores * S(5.0 * double(a.query_heads) / tp))});
     linear("output", Part::linear, layers, S(out), wb, m, m * S(d));
     all_reduce(layers);
   }
@@ -140,8 +174,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
       all_reduce(layers);
       continue;
     }
-    linear("router", Part::linear, layers, S(d * double(f.experts)), wb, m,
-           m * S(5.0 * double(f.experts)));
+    like_head("router", layers, S(d * double(f.experts)), m * S(5.0 * double(f.experts)));
     const double k = double(f.top_k), here = double(f.experts) / p.ep;
     const S routed = w.batch * w.tokens;  // tokens of all replicas
     const S read = share_of_experts_read(routed, double(f.experts), k);
@@ -173,7 +206,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
     }
   }
 
-  linear("head", Part::linear, S(1.0), S(t.head_weights() / tp), wb, m, m * S(4 * d));
+  like_head("head", S(1.0), S(t.head_weights() / tp), m * S(4 * d));
   all_reduce(S(2.0));
   if (p.pp > 1)
     on_exchange(ExchangeOf<S>{Exchange::hop, 2, S(double(p.pp - 1)), bytes(m * S(2 * d))});
@@ -187,7 +220,7 @@ struct DemandOf {
     WorkOf<S> work{};
     S operators{};
   };
-  std::array<Group, 3> parts;  // by Part
+  std::array<Group, part_count> parts;  // by Part
   FlopsOf<S> scalar{};
   std::array<ExchangeOf<S>, 4> exchanges{};  // those with a count above zero come first
   int exchange_count = 0;
@@ -225,8 +258,10 @@ DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
 
   // A stage of ceil(layers / pp) layers is the one that holds most; the first or last has a table
   // besides. Of what is read in a step all is held; of the experts also those that nobody picked.
+  // An MTP module has no tables of its own.
   const double stage = double((t.layers() + p.pp - 1) / p.pp) / double(t.layers());
-  const double wb = weight_bytes(w.weights), table = t.head_weights() * wb / p.tp;
+  const double table = t.head_weights() * weight_bytes(w.head) / p.tp;
+  const double tables = t.mtp_module ? 0 : p.pp == 1 && !t.tied ? 2 : 1;
   double experts = 0;
   for (const FeedForwardLayers& f : t.feed_forward) {
     experts += double(f.layers * f.experts) * t.expert_weights(f) * weight_bytes(w.experts) /
@@ -240,9 +275,9 @@ DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
     cached = cached + S(double(a.layers) * a.kv_elements() * element_bytes(w.kv) / share) *
                           (a.window > 0 ? min(kept, S(double(a.window))) : kept);
   }
-  const S layers_held = total.part(Part::linear).weights * S(wb) - S(table);
-  total.weights_held =
-      bytes((layers_held + S(experts)) * S(stage) + S(table * (p.pp == 1 && !t.tied ? 2 : 1)));
+  const BytesOf<S> layers_held = total.part(Part::linear).work.read +
+                                 total.part(Part::apart).work.read + bytes(S(experts - table));
+  total.weights_held = S(stage) * layers_held + bytes(S(table * tables));
   total.kv_per_sequence = bytes(cached * S(stage * p.pp / double(p.dp)));
   return total;
 }

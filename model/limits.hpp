@@ -52,23 +52,16 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
   using D = Dual<lever_count>;
   const Machine machine = c.conventions.applied(given);
   const Workload& w = c.workload;
-  const Rates r = rates(machine, w, c.partition, demand_of(c));
+  const PassRates r = rates(machine, c, passes_of(c));
   auto lever = [](double v, Lever l) {
     return std::isfinite(v) ? D::variable(v, static_cast<std::size_t>(l)) : D(v);
   };
   // The same code, on numbers that carry their slopes. Conventions of counting do not apply to
   // slopes in the workload.
-  const WorkloadOf<D> workload{lever(w.batch, Lever::batch),
-                               lever(w.context, Lever::context),
-                               w.weights,
-                               w.kv,
-                               w.experts,
-                               D(w.tokens)};
-  const DemandOf<D> demanded = demand<D>(*c.transformer, workload, c.partition);
-  RatesOf<D> rated;
-  rated.bandwidth =
-      bytes_per_second(lever(r.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
-  rated.scalar = flops_per_second(lever(r.scalar.in(flops_per_second), Lever::scalar_compute));
+  WorkloadOf<D> workload = as<D>(w);
+  workload.batch = lever(w.batch, Lever::batch);
+  workload.context = lever(w.context, Lever::context);
+  const PassesOf<D> demanded = passes_of(c, workload);
   // All matrix rates move together: a relative slope of 1 each.
   auto matrix = [](FlopsPerSecond rate) {
     D d(rate.in(flops_per_second));
@@ -80,24 +73,35 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
     d.slope[static_cast<std::size_t>(l)] = sign * v;
     return d;
   };
-  for (std::size_t i = 0; i < r.parts.size(); ++i) {
-    const auto& part = r.parts[i];
-    const Lever efficiency =
-        Part(i) == Part::attention ? Lever::attention_efficiency : Lever::linear_efficiency;
-    rated.parts[i] = {relative(part.efficiency, efficiency),
-                      seconds(relative(part.fixed.in(seconds), Lever::fixed)),
-                      seconds(relative(part.unpack.in(seconds), Lever::unpack)), matrix(part.peak),
-                      matrix(part.rate)};
-  }
-  for (std::size_t i = 0; i < r.exchanges.size(); ++i) {
-    auto moved = [&](const ExchangeTimeOf<double>& t) {
-      return ExchangeTimeOf<D>{
-          seconds(relative(t.alpha.in(seconds), Lever::sync_latency)),
-          seconds_per_byte(relative(t.beta.in(seconds_per_byte), Lever::sync_bandwidth, -1))};
-    };
-    rated.exchanges[i] = moved(r.exchanges[i]);
-    rated.exchanges_ideal[i] = moved(r.exchanges_ideal[i]);
-  }
+  auto with_slopes = [&](const Rates& plain) {
+    RatesOf<D> rated;
+    rated.bandwidth =
+        bytes_per_second(lever(plain.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
+    rated.scalar =
+        flops_per_second(lever(plain.scalar.in(flops_per_second), Lever::scalar_compute));
+    for (std::size_t i = 0; i < plain.parts.size(); ++i) {
+      const auto& part = plain.parts[i];
+      const Lever efficiency =
+          Part(i) == Part::attention ? Lever::attention_efficiency : Lever::linear_efficiency;
+      rated.parts[i] = {relative(part.efficiency, efficiency),
+                        seconds(relative(part.fixed.in(seconds), Lever::fixed)),
+                        seconds(relative(part.unpack.in(seconds), Lever::unpack)),
+                        matrix(part.peak), matrix(part.rate)};
+    }
+    for (std::size_t i = 0; i < plain.exchanges.size(); ++i) {
+      auto moved = [&](const ExchangeTimeOf<double>& t) {
+        return ExchangeTimeOf<D>{
+            seconds(relative(t.alpha.in(seconds), Lever::sync_latency)),
+            seconds_per_byte(relative(t.beta.in(seconds_per_byte), Lever::sync_bandwidth, -1))};
+      };
+      rated.exchanges[i] = moved(plain.exchanges[i]);
+      rated.exchanges_ideal[i] = moved(plain.exchanges_ideal[i]);
+    }
+    return rated;
+  };
+  PassRatesOf<D> rated;
+  rated.model = with_slopes(r.model);
+  if (c.drafts.passes() > 0) rated.draft = with_slopes(r.draft);
   const D calibrated = calibrated_step(rated, demanded).total.in(seconds);
   const D ideal = ideal_step(rated, demanded).total.in(seconds);
   Elasticities out;
@@ -106,10 +110,10 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
     double scale = 1;
     switch (static_cast<Lever>(i)) {
       case Lever::memory_bandwidth:
-        scale = r.bandwidth.in(bytes_per_second);
+        scale = r.model.bandwidth.in(bytes_per_second);
         break;
       case Lever::scalar_compute:
-        scale = r.scalar.in(flops_per_second);
+        scale = r.model.scalar.in(flops_per_second);
         break;
       case Lever::batch:
         scale = w.batch;
@@ -147,19 +151,25 @@ inline Rates improved(Rates r, Better b) {
   return r;
 }
 
+inline PassRates improved(const PassRates& r, Better b) {
+  return {improved(r.model, b), improved(r.draft, b)};
+}
+
 // Step times of one case with better resources.
 struct Reach {
-  Demand demanded;
-  Rates rated;
+  Passes demanded;
+  PassRates rated;
+  double tokens_per_step;
 
   Reach(const Machine& m, const Case& c)
-      : demanded(demand_of(c)),
-        rated(rates(c.conventions.applied(m), c.workload, c.partition, demanded)) {}
+      : demanded(passes_of(c)),
+        rated(rates(c.conventions.applied(m), c, demanded)),
+        tokens_per_step(c.drafts.tokens_per_step()) {}
   double utps(Better b) const {
-    return 1 / calibrated_step(improved(rated, b), demanded).total.in(seconds);
+    return tokens_per_step / calibrated_step(improved(rated, b), demanded).total.in(seconds);
   }
   double utps_ideal(Better b) const {
-    return 1 / ideal_step(improved(rated, b), demanded).total.in(seconds);
+    return tokens_per_step / ideal_step(improved(rated, b), demanded).total.in(seconds);
   }
 };
 

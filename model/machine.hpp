@@ -27,6 +27,8 @@ struct LinearLaw {
   std::optional<Parameter<FlopsPerSecond>>
       rate;            // of the multiplications once weights are unpacked
   double scatter = 0;  // relative error (rms) on shapes left out of the fit
+
+  bool known() const { return efficiency || fixed || unpack || rate; }
 };
 
 // A collective among `ranks`, for messages of `from` bytes and more: t = alpha + beta * bytes.
@@ -82,8 +84,9 @@ struct Machine {
   std::vector<MemoryLevel> levels;
   std::vector<std::string> unidentified;  // what the data could not tell, in words
 
-  LinearLaw& law(Format f) { return linear[static_cast<int>(f)]; }
-  const LinearLaw& law(Format f) const { return linear[static_cast<int>(f)]; }
+  // Of a format's class.
+  LinearLaw& law(Format f) { return linear[static_cast<int>(facts(f).family)]; }
+  const LinearLaw& law(Format f) const { return linear[static_cast<int>(facts(f).family)]; }
 };
 
 // Calls f(key, pieces) for each kind of collective that has laws of its own.

@@ -35,9 +35,9 @@ struct ExchangeTimeOf {
 template <class S>
 struct RatesOf {
   BytesOf<S> capacity;
-  BytesPerSecondOf<S> bandwidth;        // peak
-  std::array<PartRatesOf<S>, 3> parts;  // by Part
-  FlopsPerSecondOf<S> scalar;           // everything that is no matrix product
+  BytesPerSecondOf<S> bandwidth;                 // peak
+  std::array<PartRatesOf<S>, part_count> parts;  // by Part
+  FlopsPerSecondOf<S> scalar;                    // everything that is no matrix product
   std::array<ExchangeTimeOf<S>, 4> exchanges, exchanges_ideal;  // in the order of the demand's
 
   constexpr PartRatesOf<S>& part(Part p) { return parts[std::size_t(p)]; }
@@ -65,8 +65,20 @@ constexpr const char* name(Limit l) {
 template <class S>
 struct StepOf {
   SecondsOf<S> memory, compute, sync;
-  SecondsOf<S> linear, experts, attention, exchanges, fixed;  // what a calibrated step is made of
+  SecondsOf<S> linear, experts, attention, apart, exchanges,
+      fixed;  // what a calibrated step is made of
   SecondsOf<S> total;
+
+  friend constexpr StepOf operator+(const StepOf& a, const StepOf& b) {
+    return {a.memory + b.memory, a.compute + b.compute,     a.sync + b.sync,
+            a.linear + b.linear, a.experts + b.experts,     a.attention + b.attention,
+            a.apart + b.apart,   a.exchanges + b.exchanges, a.fixed + b.fixed,
+            a.total + b.total};
+  }
+  friend constexpr StepOf operator*(S n, const StepOf& a) {
+    return {n * a.memory,    n * a.compute, n * a.sync,      n * a.linear, n * a.experts,
+            n * a.attention, n * a.apart,   n * a.exchanges, n * a.fixed,  n * a.total};
+  }
 };
 using Step = StepOf<double>;
 
@@ -102,7 +114,7 @@ template <class S>
 constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
   StepOf<S> s;
   s.memory = s.compute = s.fixed = seconds(S(0.0));
-  SecondsOf<S>* const part_times[] = {&s.linear, &s.experts, &s.attention};
+  SecondsOf<S>* const part_times[] = {&s.linear, &s.experts, &s.attention, &s.apart};
   for (std::size_t i = 0; i < d.parts.size(); ++i) {
     const auto& part = d.parts[i];
     const auto& rates = r.parts[i];
@@ -116,7 +128,7 @@ constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
   }
   s.exchanges = exchange_time(r.exchanges, d);
   s.sync = s.exchanges + s.fixed;
-  s.total = s.linear + s.experts + s.attention + s.sync;
+  s.total = s.linear + s.experts + s.attention + s.apart + s.sync;
   return s;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/conventions.hpp"
+#include "model/drafts.hpp"
 #include "model/resolve.hpp"
 
 namespace limen::model {
@@ -20,7 +21,9 @@ struct Prediction {
   Bytes held, capacity;  // by a rank, of a rank
   double largest_batch =
       0;  // that fits, at this context and partition; infinite without a capacity
-  bool extrapolated = false;  // more ranks than the collectives were fitted for
+  bool extrapolated = false;   // more ranks than the collectives were fitted for
+  double tokens_per_step = 1;  // of a user, expected; above 1 with drafts
+  Seconds drafting;            // of the step, making the drafts
 };
 
 struct Case {
@@ -28,11 +31,87 @@ struct Case {
   Workload workload;
   Partition partition;
   Conventions conventions{};
+  Drafts drafts{};
 };
 
 inline Demand demand_of(const Case& c) {
-  return c.conventions.applied(demand<double>(*c.transformer, c.workload, c.partition),
-                               *c.transformer, c.workload, c.partition);
+  const Workload w = checking(c.workload, c.drafts);
+  Demand d = demand<double>(*c.transformer, w, c.partition);
+  c.conventions.apply(d, *c.transformer, w, c.partition);
+  return d;
+}
+
+// A step as it is run: the passes that draft, one after another, and the model's own.
+template <class S>
+struct PassesOf {
+  DemandOf<S> model, draft;
+  S drafts{};
+  BytesOf<S> weights_held, kv_per_sequence;  // by both, on the rank that holds most
+};
+using Passes = PassesOf<double>;
+
+template <class S>
+PassesOf<S> passes_of(const Case& c, const WorkloadOf<S>& w) {
+  PassesOf<S> p;
+  const Drafts& d = c.drafts;
+  p.model = demand<S>(*c.transformer, checking(w, d), c.partition);
+  p.weights_held = p.model.weights_held;
+  p.kv_per_sequence = p.model.kv_per_sequence;
+  if (d.passes() == 0) return p;
+  const Partition at = drafting(c.partition, d);
+  p.drafts = S(double(d.passes()));
+  // All passes as the middle one: what they do grows evenly with the context.
+  p.draft = demand<S>(*d.by, drafting(w, d, (d.tokens - 1) * 0.5), at);
+  const DemandOf<S> last = demand<S>(*d.by, drafting(w, d, d.tokens - 1), at);
+  p.weights_held = p.weights_held + S(double(d.copies())) * last.weights_held;
+  // The stage with the MTP modules caches for the sequences of all stages.
+  p.kv_per_sequence =
+      p.kv_per_sequence + S(double(d.copies()) * c.partition.pp / at.pp) * last.kv_per_sequence;
+  return p;
+}
+
+inline Passes passes_of(const Case& c) {
+  Passes p = passes_of<double>(c, c.workload);
+  c.conventions.apply(p.model, *c.transformer, checking(c.workload, c.drafts), c.partition);
+  if (p.drafts > 0) {
+    c.conventions.apply(p.draft, *c.drafts.by,
+                        drafting(c.workload, c.drafts, (c.drafts.tokens - 1) * 0.5),
+                        drafting(c.partition, c.drafts));
+  }
+  return p;
+}
+
+template <class S>
+struct PassRatesOf {
+  RatesOf<S> model, draft;
+};
+using PassRates = PassRatesOf<double>;
+
+// `m` with the case's conventions applied.
+inline PassRates rates(const Machine& m, const Case& c, const Passes& p) {
+  PassRates r;
+  r.model = rates(m, c.workload, c.partition, p.model);
+  if (p.drafts > 0) {
+    // Ranks share a device as for the model, whatever stages draft.
+    r.draft = rates(m, drafting(c.workload, c.drafts, 0), c.partition, p.draft);
+  }
+  return r;
+}
+
+template <class S>
+StepOf<S> calibrated_step(const PassRatesOf<S>& r, const PassesOf<S>& p) {
+  const StepOf<S> model = calibrated_step(r.model, p.model);
+  return value_of(p.drafts) > 0 ? model + p.drafts * calibrated_step(r.draft, p.draft) : model;
+}
+
+template <class S>
+StepOf<S> ideal_step(const PassRatesOf<S>& r, const PassesOf<S>& p) {
+  StepOf<S> s = ideal_step(r.model, p.model);
+  if (value_of(p.drafts) > 0) {
+    s = s + p.drafts * ideal_step(r.draft, p.draft);
+    s.total = max(s.memory, s.compute) + s.sync;  // the drafts of some users may hide behind others
+  }
+  return s;
 }
 
 namespace detail {
@@ -74,9 +153,15 @@ inline std::string impossible(const Machine& m, const Case& c) {
   }
   if (p.stage_ranks() % p.ep != 0)
     return "ep = " + text(p.ep) + " does not divide tp * dp = " + text(p.stage_ranks());
-  for (const auto& f : c.transformer->feed_forward) {
-    if (f.layers > 0 && f.experts % p.ep != 0)
-      return text(double(f.experts)) + " experts cannot be split over ep = " + text(p.ep);
+  for (const Transformer* t : {c.transformer, c.drafts.by}) {
+    if (!t) continue;
+    for (const auto& f : t->feed_forward) {
+      if (f.layers > 0 && f.experts % p.ep != 0)
+        return text(double(f.experts)) + " experts cannot be split over ep = " + text(p.ep);
+    }
+    if (!t->mtp_module && p.pp > t->layers())
+      return t->name + " has " + text(double(t->layers())) +
+             " layers, fewer than pp = " + text(p.pp);
   }
   return "";
 }
@@ -84,16 +169,16 @@ inline std::string impossible(const Machine& m, const Case& c) {
 // Predicts one case on a machine that has memory.bandwidth and a matrix peak.
 inline Prediction predict(const Machine& given, const Case& c) {
   const Machine machine = c.conventions.applied(given);
-  const Demand d = demand_of(c);
-  const Rates r = rates(machine, c.workload, c.partition, d);
+  const Passes d = passes_of(c);
+  const PassRates r = rates(machine, c, d);
   Prediction out;
   out.ideal = ideal_step(r, d);
   out.step = calibrated_step(r, d);
   out.held = d.weights_held + c.workload.batch * d.kv_per_sequence;
-  out.capacity = r.capacity;
-  const double room = (r.capacity - d.weights_held) / d.kv_per_sequence;
+  out.capacity = r.model.capacity;
+  const double room = (out.capacity - d.weights_held) / d.kv_per_sequence;
   out.largest_batch = room >= 1 ? std::floor(room) : 0;
-  const double fill = out.held / r.capacity;
+  const double fill = out.held / out.capacity;
   out.why_not = impossible(machine, c);
   out.fits = fill <= 1 && out.why_not.empty();
   out.limits = binding(out.step, fill);
@@ -102,9 +187,7 @@ inline Prediction predict(const Machine& given, const Case& c) {
   const double time = out.step.total.in(seconds);
   detail::Spread spread;
   Machine moved = machine;
-  auto step_time = [&] {
-    return calibrated_step(rates(moved, c.workload, c.partition, d), d).total.in(seconds);
-  };
+  auto step_time = [&] { return calibrated_step(rates(moved, c, d), d).total.in(seconds); };
   for_each_parameter(moved, [&](const std::string&, auto& p) {
     if (p) detail::move_parameter(*p, spread, time, step_time);
   });
@@ -120,22 +203,33 @@ inline Prediction predict(const Machine& given, const Case& c) {
     spread.add(delta);
     spread.add(-delta);
   };
-  scatter(machine.law(c.workload.weights).scatter, out.step.linear);
-  scatter(machine.law(c.workload.experts).scatter, out.step.experts);
-  for (int i = 0; i < d.exchange_count; ++i) {
-    const auto& e = d.exchanges[std::size_t(i)];
-    const CollectiveLaw law = collective_law(machine, e.kind, e.ranks, e.bytes);
-    out.extrapolated = out.extrapolated || law.extrapolated;
-    scatter(law.scatter, e.count * (law.alpha + law.beta * e.bytes));
+  auto scatter_of = [&](double passes, const Demand& pass, const Step& step, WeightFormats f) {
+    scatter(machine.law(law_class(machine, f.weights)).scatter, passes * step.linear);
+    scatter(machine.law(law_class(machine, f.experts)).scatter, passes * step.experts);
+    scatter(machine.law(law_class(machine, f.head)).scatter, passes * step.apart);
+    for (int i = 0; i < pass.exchange_count; ++i) {
+      const auto& e = pass.exchanges[std::size_t(i)];
+      const CollectiveLaw law = collective_law(machine, e.kind, e.ranks, e.bytes);
+      out.extrapolated = out.extrapolated || law.extrapolated;
+      scatter(law.scatter, passes * e.count * (law.alpha + law.beta * e.bytes));
+    }
+  };
+  const Workload& w = c.workload;
+  scatter_of(1, d.model, calibrated_step(r.model, d.model), {w.weights, w.experts, w.head});
+  if (d.drafts > 0) {
+    const Step draft = calibrated_step(r.draft, d.draft);
+    out.drafting = d.drafts * draft.total;
+    scatter_of(d.drafts, d.draft, draft, c.drafts.formats);
   }
   const double slow = time + std::sqrt(spread.up);
   const double fast = std::fmax(time - std::sqrt(spread.down), out.ideal.total.in(seconds));
 
   const double in_flight = c.workload.batch * c.partition.pp;
-  out.utps = 1 / time;
-  out.utps_low = 1 / slow;
-  out.utps_high = 1 / fast;
-  out.utps_ideal = 1 / out.ideal.total.in(seconds);
+  out.tokens_per_step = c.drafts.tokens_per_step();
+  out.utps = out.tokens_per_step / time;
+  out.utps_low = out.tokens_per_step / slow;
+  out.utps_high = out.tokens_per_step / fast;
+  out.utps_ideal = out.tokens_per_step / out.ideal.total.in(seconds);
   out.stps = in_flight * out.utps;
   out.stps_low = in_flight * out.utps_low;
   out.stps_high = in_flight * out.utps_high;

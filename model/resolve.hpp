@@ -9,15 +9,23 @@
 
 namespace limen::model {
 
-// The matrix peak of a weight format. Without units of its own a format is computed in the next
-// wider one that has: weights of 4 and 8 bits in bf16, bf16 in fp32. Null if the machine names no
-// such peak.
+// The matrix peak of a weight format: of the first class that can compute it and that the machine
+// names (computed_in). Null if the machine names none.
 inline const Parameter<FlopsPerSecond>* matrix_peak(const Machine& m, Format f) {
-  for (Format x : {f, Format::bf16, Format::fp32}) {
+  for (Format x : computed_in(f)) {
     const auto& peak = m.compute[static_cast<int>(x)];
     if (peak) return &*peak;
   }
   return nullptr;
+}
+
+// The class of the law that linear layers with weights of this format run under. Small floats for
+// which the machine has no law have that of integers as wide: as many bytes, and unpacked as they
+// are.
+inline Format law_class(const Machine& m, Format f) {
+  const Format own = facts(f).family;
+  if (m.law(own).known()) return own;
+  return own == Format::fp8 ? Format::int8 : own == Format::fp4 ? Format::int4 : own;
 }
 
 struct CollectiveLaw {
@@ -115,17 +123,19 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
   r.capacity = m.memory_capacity ? m.memory_capacity->value * share : bytes(double(INFINITY));
   r.bandwidth = m.memory_bandwidth->value * share;
   auto linear = [&](Format f) {
-    const LinearLaw& law = m.law(f);
+    const LinearLaw& law = m.law(law_class(m, f));
     PartRatesOf<double> part;
     part.efficiency = law.efficiency ? double(law.efficiency->value) : 1.0;
     part.fixed = law.fixed ? law.fixed->value : seconds(0.0);
     part.unpack = law.unpack ? law.unpack->value / share : seconds(0.0);
     part.peak = matrix_peak(m, f)->value * share;
-    part.rate = law.rate ? law.rate->value * share : part.peak;
+    // A law that is lent may be of faster units.
+    part.rate = law.rate ? std::min(law.rate->value * share, part.peak) : part.peak;
     return part;
   };
-  r.part(Part::linear) = linear(w.weights);
-  r.part(Part::experts) = linear(w.experts);
+  const auto layers = r.part(Part::linear) = linear(w.weights);
+  r.part(Part::experts) = w.experts == w.weights ? layers : linear(w.experts);
+  r.part(Part::apart) = w.head == w.weights ? layers : linear(w.head);
   auto& attention = r.part(Part::attention);
   attention = r.part(Part::linear);  // dispatched like a linear layer
   attention.efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;

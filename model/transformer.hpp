@@ -53,8 +53,20 @@ struct FeedForwardLayers {
   std::int64_t experts = 0, top_k = 0, expert_width = 0;
 };
 
+// The formats that weights come in: of the linear layers, of routed experts, and of what quantized
+// checkpoints usually leave alone: the output projection, the embedding and the routers.
+struct WeightFormats {
+  Format weights = Format::bf16;
+  Format experts = weights;
+  Format head = weights;
+};
+
 struct Transformer {
   std::string name;
+  std::string family;          // the model_type of its card
+  std::string source;          // of its card
+  WeightFormats native;        // of the published checkpoint
+  std::string native_unknown;  // why `native` is not known; empty if it is
   std::int64_t hidden = 0;
   std::int64_t vocabulary = 0;
   std::int64_t max_context = 0;  // 0: unknown
@@ -62,6 +74,7 @@ struct Transformer {
   std::array<AttentionLayers, 2> attention;
   std::array<FeedForwardLayers, 2> feed_forward;
   std::int64_t mtp_layers = 0;    // multi-token prediction modules; not counted in the parameters
+  bool mtp_module = false;        // this is one (model/drafts.hpp); its tables are the model's
   double nominal_parameters = 0;  // as its name has it; 0: unknown
 
   constexpr std::int64_t layers() const { return attention[0].layers + attention[1].layers; }
@@ -88,11 +101,14 @@ struct Transformer {
            double(hidden * f.experts);  // with the router
   }
   constexpr double head_weights() const { return double(hidden * vocabulary); }
+  constexpr int own_tables() const { return mtp_module ? 0 : tied ? 1 : 2; }
+  // Of an MTP module: [embedding, hidden state] -> hidden.
+  constexpr double merge_weights() const { return mtp_module ? 2.0 * double(hidden * hidden) : 0; }
 
   // All parameters; those of the routed experts alone; those that one token uses (the embedding is
   // a look-up).
   constexpr double parameters() const {
-    double sum = head_weights() * (tied ? 1 : 2) + double(hidden);
+    double sum = head_weights() * own_tables() + double(hidden) + merge_weights();
     for (const auto& a : attention) {
       const double bias = a.bias ? a.q_width() + 2 * a.k_width() : 0;
       sum += double(a.layers) * (attention_weights(a) + 2.0 * double(hidden) + bias);
@@ -106,9 +122,26 @@ struct Transformer {
     return sum;
   }
   constexpr double active_parameters() const {
-    double sum = parameters() - expert_parameters() - (tied ? 0 : head_weights());
+    double sum = parameters() - expert_parameters() + head_weights() * (1 - own_tables());
     for (const auto& f : feed_forward) sum += double(f.layers * f.top_k) * expert_weights(f);
     return sum;
+  }
+  // Elements that a token leaves in the cache of all layers, as long as no window closes.
+  constexpr double kv_elements() const {
+    double sum = 0;
+    for (const auto& a : attention) sum += double(a.layers) * a.kv_elements();
+    return sum;
+  }
+  // Bytes of all parameters; norms and biases are taken to be of the head's format.
+  constexpr double checkpoint_bytes(const WeightFormats& f) const {
+    double linear = merge_weights();
+    for (const auto& a : attention) linear += double(a.layers) * attention_weights(a);
+    for (const auto& x : feed_forward) {
+      linear += double(x.layers) * (dense_weights(x) - double(hidden * x.experts));
+    }
+    const double experts = expert_parameters();
+    return linear * weight_bytes(f.weights) + experts * weight_bytes(f.experts) +
+           (parameters() - linear - experts) * weight_bytes(f.head);
   }
 };
 
@@ -122,8 +155,15 @@ struct WorkloadOf {
   Format kv = Format::bf16;
   Format experts = weights;  // of routed experts, where they differ
   S tokens = S(1.0);
+  Format head = weights;  // of the output projection, the embedding and the routers, likewise
 };
 using Workload = WorkloadOf<double>;
+
+// The same workload on another scalar, every number a constant.
+template <class S>
+constexpr WorkloadOf<S> as(const Workload& w) {
+  return {S(w.batch), S(w.context), w.weights, w.kv, w.experts, S(w.tokens), w.head};
+}
 
 // How the model is spread. Every layer over `tp` ranks; the layers over `pp` stages; attention
 // replicated `dp` times, each replica with its share of the batch; the experts over `ep` ranks of a

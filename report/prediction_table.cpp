@@ -48,6 +48,14 @@ std::string figure(double v) {
   return fmt::format("{:.{}f}", v, std::min(digits, 6));
 }
 
+PredictedCase predicted(const Machine& m, const Case& c) {
+  PredictedCase out{c.transformer->name, m.name, c.workload, c.partition, predict(m, c)};
+  out.drafts = c.drafts;
+  out.drafts.by = nullptr;
+  if (c.drafts.tokens > 0) out.drafted_by = c.drafts.by ? c.drafts.by->name : "look-up";
+  return out;
+}
+
 std::string to_table(const std::vector<PredictedCase>& cases) {
   std::string out = fmt::format(
       "{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n"
@@ -58,9 +66,16 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
   std::string heading;
   for (const auto& c : cases) {
     const auto& p = c.prediction;
-    const std::string head =
-        fmt::format("{} on {}, context {:.0f}, weights {}, KV {}", c.model, c.machine,
-                    c.workload.context, name(c.workload.weights), name(c.workload.kv));
+    const auto& w = c.workload;
+    std::string head = fmt::format("{} on {}, context {:.0f}, weights {}", c.model, c.machine,
+                                   w.context, name(w.weights));
+    if (w.experts != w.weights) head += fmt::format(", experts {}", name(w.experts));
+    if (w.head != w.weights) head += fmt::format(", head {}", name(w.head));
+    head += fmt::format(", KV {}", name(w.kv));
+    if (c.drafts.tokens > 0) {
+      head += fmt::format(", {} drafted by {} and right at {:g}: {} tokens a step", c.drafts.tokens,
+                          c.drafted_by, c.drafts.acceptance, figure(p.tokens_per_step));
+    }
     if (head != heading) {
       heading = head;
       out += head + "\n";
@@ -99,7 +114,13 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"batch", static_cast<long long>(c.workload.batch)},
                                          {"context", static_cast<long long>(c.workload.context)},
                                          {"weights", name(c.workload.weights)},
+                                         {"experts", name(c.workload.experts)},
+                                         {"head", name(c.workload.head)},
                                          {"kv", name(c.workload.kv)},
+                                         {"draft", c.drafts.tokens},
+                                         {"acceptance", c.drafts.acceptance},
+                                         {"draft_model", c.drafted_by},
+                                         {"tokens_per_step", p.tokens_per_step},
                                          {"fits", p.fits},
                                          {"reason", p.why_not},
                                          {"utps", valid(p.utps)},
@@ -117,12 +138,14 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"next_factor", number(p.limits.factor)},
                                          {"binding_limit_ideal", name(p.limits_ideal.binding)},
                                          {"step_seconds", p.step.total.in(seconds)},
+                                         {"draft_seconds", p.drafting.in(seconds)},
                                          {"seconds_per_limit", per_limit(p.step)},
                                          {"seconds_per_limit_ideal", per_limit(p.ideal)},
                                          {"seconds_by_part",
                                           {{"linear", p.step.linear.in(seconds)},
                                            {"attention", p.step.attention.in(seconds)},
                                            {"experts", p.step.experts.in(seconds)},
+                                           {"head_apart", p.step.apart.in(seconds)},
                                            {"exchanges", p.step.exchanges.in(seconds)},
                                            {"fixed", p.step.fixed.in(seconds)}}},
                                          {"bytes_held", p.held.in(bytes)},

@@ -13,7 +13,12 @@ struct PredictedCase {
   model::Workload workload;
   model::Partition partition;
   model::Prediction prediction;
+  model::Drafts drafts{};
+  std::string drafted_by{};  // the name; drafts.by may be gone
 };
+
+// A case as it was predicted.
+PredictedCase predicted(const model::Machine& machine, const model::Case& c);
 
 std::string to_table(const std::vector<PredictedCase>& cases);
 std::string to_json(const std::vector<PredictedCase>& cases);

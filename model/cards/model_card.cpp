@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/cards/embedded.hpp"
+#include "model/cards/native_formats.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/error.hpp"
 
@@ -199,10 +200,10 @@ model::Transformer read_model(std::string_view text, const std::string& name,
   // A model that also sees or hears keeps the transformer's shape apart.
   if (root.is_object() && root.contains("text_config") && root["text_config"].is_object()) {
     json inner = root["text_config"];
-    if (!inner.contains("model_type") && root.contains("model_type"))
-      inner["model_type"] = root["model_type"];
-    if (!inner.contains("tie_word_embeddings") && root.contains("tie_word_embeddings"))
-      inner["tie_word_embeddings"] = root["tie_word_embeddings"];
+    for (const char* key :
+         {"model_type", "tie_word_embeddings", "torch_dtype", "dtype", "quantization_config"}) {
+      if (!inner.contains(key) && root.contains(key)) inner[key] = root[key];
+    }
     root = inner;
   }
   if (!root.is_object() || !root.contains("model_type") || !root["model_type"].is_string()) {
@@ -232,8 +233,14 @@ model::Transformer read_model(std::string_view text, const std::string& name,
   split_local_layers(c, *family, t);
   read_feed_forward(c, *family, layers, t);
   t.mtp_layers = c.whole_or({"num_nextn_predict_layers", "num_mtp_modules"}, 0);
+  const NativeFormats native = native_formats(root, t.expert_parameters() > 0);
+  t.native = native.formats;
+  t.native_unknown = native.unknown;
+  t.family = type;
+  // Our own cards say more than Hugging Face's files do.
   if (c.has("_nominal_parameters"))
     t.nominal_parameters = c.at("_nominal_parameters").get<double>();
+  t.source = root.value("/_source"_json_pointer, origin);
   return t;
 }
 
@@ -243,19 +250,19 @@ std::vector<std::string> model_names() {
   return names;
 }
 
-model::Transformer find_model(const std::string& name) {
+model::Transformer find_model(const std::string& name, const std::string& option) {
   for (const auto& card : embedded_models()) {
     if (card.name == name) return read_model(card.text, name, name + " (built in)");
   }
   const bool is_path =
       name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".json"));
   if (!is_path) {
-    throw Error(fmt::format("--model: unknown model '{}'{} (a Hugging Face config.json works too)",
-                            name, suggestion(name, model_names())));
+    throw Error(fmt::format("{}: unknown model '{}'{} (a Hugging Face config.json works too)",
+                            option, name, suggestion(name, model_names())));
   }
   std::ifstream file(name);
   if (!file || std::filesystem::is_directory(name))
-    throw Error(fmt::format("--model: cannot read '{}'", name));
+    throw Error(fmt::format("{}: cannot read '{}'", option, name));
   std::ostringstream text;
   text << file.rdbuf();
   return read_model(text.str(), name, name);

@@ -14,8 +14,9 @@ namespace limen::cards {
 model::Transformer read_model(std::string_view config_json, const std::string& name,
                               const std::string& origin);
 
-// A built-in model, or a file if the name has a slash or ends in .json.
-model::Transformer find_model(const std::string& name_or_file);
+// A built-in model, or a file if the name has a slash or ends in .json. `option` begins an error.
+model::Transformer find_model(const std::string& name_or_file,
+                              const std::string& option = "--model");
 std::vector<std::string> model_names();
 
 }  // namespace limen::cards

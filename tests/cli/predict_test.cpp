@@ -59,6 +59,73 @@ TEST(PredictCommand, SetKeepsTheMeasuredEfficiency) {
   EXPECT_LT(double(b["utps"]), double(b["utps_ideal"]));
 }
 
+TEST(PredictCommand, NativeFormatsAreThoseOfTheCheckpoint) {
+  const auto r = predict({"--model", "gpt-oss-120b,deepseek-v3,llama-3.1-8b", "--machine", "h100-8",
+                          "--tp", "8", "--weights", "native", "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto cases = nlohmann::json::parse(r.out);
+  EXPECT_EQ(cases[0]["weights"], "bf16");
+  EXPECT_EQ(cases[0]["experts"], "mxfp4");
+  EXPECT_EQ(cases[1]["weights"], "fp8-block");
+  EXPECT_EQ(cases[1]["experts"], "fp8-block");
+  EXPECT_EQ(cases[1]["head"], "bf16");
+  EXPECT_EQ(cases[2]["weights"], "bf16");
+  // An explicit format is for everything that is not named itself.
+  const auto explicitly = predict({"--model", "deepseek-v3", "--machine", "h100-8", "--weights",
+                                   "nvfp4", "--head", "bf16", "--json"});
+  const auto c = nlohmann::json::parse(explicitly.out)[0];
+  EXPECT_EQ(c["experts"], "nvfp4");
+  EXPECT_EQ(c["head"], "bf16");
+}
+
+TEST(PredictCommand, ANativeFormatThatIsNotUnderstoodIsAnErrorOnlyWhereItIsAskedFor) {
+  const fs::path file = fs::path(testing::TempDir()) / "limen_odd_config.json";
+  std::ofstream(file) << R"({"model_type": "llama", "hidden_size": 8, "intermediate_size": 16,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 10,
+    "quantization_config": {"quant_method": "odd"}})";
+  const std::vector<std::string> base = {"--model", file.string(), "--machine", "h100-8"};
+  EXPECT_EQ(predict(base).code, 0);
+  auto native = base;
+  native.insert(native.end(), {"--weights", "native"});
+  const auto r = predict(native);
+  EXPECT_EQ(r.code, 2);
+  EXPECT_EQ(r.lines_of_error(), 1);
+  EXPECT_THAT(r.err, HasSubstr("quant_method 'odd'"));
+  fs::remove(file);
+}
+
+TEST(PredictCommand, DraftsMultiplyTokensAndCostTime) {
+  const auto r =
+      predict({"--model", "deepseek-v3", "--machine", "xpu-hbm4", "--tp", "8", "--weights",
+               "native", "--kv", "fp8", "--draft", "0,1,3", "--acceptance", "0.8", "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto cases = nlohmann::json::parse(r.out);
+  ASSERT_EQ(cases.size(), 3u);
+  EXPECT_EQ(cases[0]["tokens_per_step"], 1);
+  EXPECT_EQ(cases[0]["draft_model"], "");
+  EXPECT_EQ(cases[0]["draft_seconds"], 0);
+  EXPECT_DOUBLE_EQ(cases[1]["tokens_per_step"], 1.8);
+  EXPECT_NEAR(cases[2]["tokens_per_step"], 1 + 0.8 + 0.64 + 0.512, 1e-12);
+  EXPECT_EQ(cases[2]["draft_model"], "deepseek-v3 MTP");
+  EXPECT_GT(cases[2]["draft_seconds"], cases[1]["draft_seconds"]);
+  for (const auto& c : cases) {
+    EXPECT_NEAR(double(c["utps"]) * double(c["step_seconds"]), c["tokens_per_step"], 1e-9);
+    EXPECT_GE(c["utps_ideal"], c["utps"]);
+  }
+  const auto free = predict({"--model", "deepseek-v3", "--machine", "xpu-hbm4", "--tp", "8",
+                             "--weights", "native", "--kv", "fp8", "--draft", "3", "--draft-model",
+                             "none", "--acceptance", "0.8", "--json"});
+  const auto f = nlohmann::json::parse(free.out)[0];
+  EXPECT_EQ(f["draft_model"], "look-up");
+  EXPECT_GT(f["utps"], cases[2]["utps"]);
+  EXPECT_LT(f["bytes_held"], cases[2]["bytes_held"]);
+  const auto limits =
+      run_limen({"limits", "--model", "llama-3.1-70b", "--machine", "h100-8", "--tp", "8",
+                 "--draft", "2", "--draft-model", "llama-3.2-1b", "--acceptance", "0.7"});
+  EXPECT_EQ(limits.code, 0);
+  EXPECT_THAT(limits.out, HasSubstr("2 drafts: 2.19 tokens a step"));
+}
+
 struct Bad {
   std::vector<std::string> arguments;
   std::string says;
@@ -85,6 +152,25 @@ TEST(PredictCommand, BadInputIsOneLineAndExitCodeTwo) {
       Bad{with({"--tp", "0"}), "--tp"},
       Bad{with({"--pp", "33"}), "has only 32 layers"},
       Bad{with({"--weights", "fp7"}), "did you mean 'fp8'?"},
+      Bad{with({"--weights", "fp4"}), "did you mean"},
+      Bad{with({"--experts", "mxpf4"}), "did you mean 'mxfp4'?"},
+      Bad{with({"--kv", "mxfp4"}), "--kv: 'mxfp4' is a format of weights only"},
+      Bad{with({"--kv", "native"}), "--kv: unknown format 'native'"},
+      Bad{with({"--draft", "2"}), "--draft needs --acceptance"},
+      Bad{with({"--acceptance", "0.5"}), "need --draft"},
+      Bad{with({"--draft-model", "none"}), "need --draft"},
+      Bad{with({"--draft", "2", "--acceptance", "0.5"}), "llama-3.1-8b has no MTP module"},
+      Bad{with({"--draft=-1", "--acceptance", "0.5"}), "--draft: '-1' must be at least 1"},
+      Bad{with({"--draft", "1.5", "--acceptance", "0.5"}), "--draft: "},
+      Bad{with({"--draft", "65", "--acceptance", "0.5"}), "--draft: 65 is more than 64"},
+      Bad{with({"--draft", "2", "--draft-model", "none", "--acceptance", "1.01"}), "from 0 to 1"},
+      Bad{with({"--draft", "2", "--draft-model", "none", "--acceptance=-0.1"}), "from 0 to 1"},
+      Bad{with({"--draft", "2", "--draft-model", "none", "--acceptance", "nan"}), "from 0 to 1"},
+      Bad{with({"--draft", "2", "--draft-model", "none", "--acceptance", "0.5x"}), "from 0 to 1"},
+      Bad{with({"--draft", "2", "--draft-model", "llama-9", "--acceptance", "1"}),
+          "--draft-model: unknown model 'llama-9'"},
+      Bad{with({"--draft", "2", "--draft-model", "qwen3-0.6b", "--acceptance", "1"}),
+          "drafts need one tokenizer"},
       Bad{with({"--set", "memory.bandwidth=18"}), "has no unit"},
       Bad{with({"--set", "memory.bandwidth=18TBs"}), "unknown unit"},
       Bad{with({"--set", "memory.bandwidth=0TB/s"}), "more than zero"},

@@ -15,6 +15,7 @@ struct Setting {
   const char* machine;
   double batch, context;
   Partition partition;
+  int drafts = 0;
 };
 
 const Setting settings[] = {
@@ -23,7 +24,8 @@ const Setting settings[] = {
     {"llama-3.1-70b", "xpu-hbm4", 256, 8192, {.tp = 8, .pp = 2}},
     {"mixtral-8x7b", "h100-8", 16, 2000, {.tp = 8, .pp = 1, .ep = 8}},
     {"deepseek-v3", "xpu-hbm3", 128, 4096, {.tp = 1, .pp = 1, .ep = 32, .dp = 32}},
-    {"gemma-3-27b", "xpu-3d-dram", 512, 700, {.tp = 4}}};
+    {"gemma-3-27b", "xpu-3d-dram", 512, 700, {.tp = 4}},
+    {"deepseek-v3", "xpu-hbm4", 4, 4096, {.tp = 8}, 3}};
 
 // Against differences: the lever moved by a part in a million, on the numbers that the equations
 // see.
@@ -31,18 +33,24 @@ TEST(Limits, ElasticitiesAgreeWithDifferences) {
   for (const auto& s : settings) {
     const Transformer t = cards::find_model(s.model);
     const Machine m = cards::find_machine(s.machine);
-    const Case c{&t, {s.batch, s.context, Format::bf16, Format::bf16}, s.partition};
+    const Transformer mtp = mtp_module(t);
+    const Case c{&t,
+                 {s.batch, s.context, Format::bf16, Format::bf16},
+                 s.partition,
+                 {},
+                 {s.drafts, 0.8, &mtp, {}}};
     const Elasticities e = elasticities(m, c);
     const Reach reach(m, c);
     auto slope = [&](Lever l, auto&& change, bool ideal) {
       auto log_rate = [&](double factor) {
-        Rates r = reach.rated;
-        Demand d = reach.demanded;
+        PassRates r = reach.rated;
+        Passes d = reach.demanded;
         Case moved = c;
         if (l == Lever::batch) moved.workload.batch *= factor;
         if (l == Lever::context) moved.workload.context *= factor;
-        if (l == Lever::batch || l == Lever::context) d = demand_of(moved);
-        change(r, factor);
+        if (l == Lever::batch || l == Lever::context) d = passes_of(moved);
+        change(r.model, factor);
+        if (d.drafts > 0) change(r.draft, factor);
         return -std::log((ideal ? ideal_step(r, d) : calibrated_step(r, d)).total.in(seconds));
       };
       return (log_rate(1 + 1e-6) - log_rate(1 - 1e-6)) / 2e-6;

@@ -134,6 +134,7 @@ TEST(Predict, IntervalsHoldTheValueAndGrowWithTheParameters) {
 
 // Laws that hold for every machine and every case.
 TEST(Predict, PropertiesOverRandomMachines) {
+  const Transformer drafter = cards::find_model("llama-3.2-1b");
   std::mt19937_64 random(20240607);
   auto log_uniform = [&](double low, double high) {
     return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random));
@@ -151,8 +152,10 @@ TEST(Predict, PropertiesOverRandomMachines) {
     law.rate = known(m.compute[static_cast<int>(Format::bf16)]->value * log_uniform(0.2, 1));
     law.unpack = known(picoseconds(log_uniform(0.001, 10)));
     law.scatter = log_uniform(0.001, 0.1);
-    const Case c = of(std::floor(log_uniform(1, 512)), std::floor(log_uniform(1, 131072)),
-                      1 << (random() % 8), 1 + int(random() % 3));
+    Case c = of(std::floor(log_uniform(1, 512)), std::floor(log_uniform(1, 131072)),
+                1 << (random() % 8), 1 + int(random() % 3));
+    if (random() % 2) c.workload.weights = weight_formats[random() % weight_formats.size()];
+    c.drafts = {int(random() % 4), log_uniform(0.01, 1), random() % 2 ? &drafter : nullptr, {}};
     const auto p = predict(m, c);
     ASSERT_TRUE(std::isfinite(p.utps) && p.utps > 0);
     ASSERT_LE(p.utps, p.utps_ideal * (1 + 1e-12));
