@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/list_models.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "model/cards/units.hpp"
@@ -40,29 +41,6 @@ void list_machines(const std::vector<std::string>& names, bool json) {
   if (json) fmt::print("{}\n", out.dump(2));
 }
 
-void list_models(bool json) {
-  auto out = nlohmann::ordered_json::array();
-  if (!json)
-    fmt::print("{:<26} {:>11} {:>11} {:>7} {:>16}\n", "model", "parameters", "active", "layers",
-               "KV B/token (bf16)");
-  for (const auto& name : cards::model_names()) {
-    const auto t = cards::find_model(name);
-    double kv = 0;
-    for (const auto& a : t.attention) kv += double(a.layers) * a.kv_elements() * 2;
-    if (json) {
-      out.push_back({{"name", t.name},
-                     {"parameters", t.parameters()},
-                     {"active_parameters", t.active_parameters()},
-                     {"layers", t.layers()},
-                     {"kv_bytes_per_token_bf16", kv}});
-    } else {
-      fmt::print("{:<26} {:>9.2f} B {:>9.2f} B {:>7} {:>16.0f}\n", t.name, t.parameters() / 1e9,
-                 t.active_parameters() / 1e9, t.layers(), kv);
-    }
-  }
-  if (json) fmt::print("{}\n", out.dump(2));
-}
-
 }  // namespace
 
 void add_cards(CLI::App& app, Exit&) {
@@ -72,13 +50,12 @@ void add_cards(CLI::App& app, Exit&) {
   };
   auto a = std::make_shared<Arguments>();
   auto* sub =
-      app.add_subcommand("cards", "List the built-in machines or models; check machine files");
-  sub->add_option("files", a->files,
-                  "Machine names or files to check (default: all that are built in)");
-  sub->add_flag("--models", a->models, "The models instead");
+      app.add_subcommand("cards", "List the built-in machines or models; check files of them");
+  sub->add_option("files", a->files, "Names or files to check (default: all that are built in)");
+  sub->add_flag("--models", a->models, "Models, with their shapes and formats, not machines");
   sub->add_flag("--json", a->json, "An array of objects on stdout");
   sub->callback([a] {
-    if (a->models) return list_models(a->json);
+    if (a->models) return list_models(a->files.empty() ? cards::model_names() : a->files, a->json);
     list_machines(a->files.empty() ? cards::machine_names() : a->files, a->json);
   });
 }

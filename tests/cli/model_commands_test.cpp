@@ -63,5 +63,21 @@ TEST(CardsCommand, ListsEverythingThatIsBuiltInAndChecksFiles) {
   EXPECT_EQ(run_limen({"cards", "no-such-machine"}).code, 2);
 }
 
+TEST(CardsCommand, SaysOfAModelWhatItIs) {
+  const auto r = run_limen({"cards", "--models", "gpt-oss-120b", "gemma-3-27b", "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto models = json::parse(r.out);
+  ASSERT_EQ(models.size(), 2u);
+  const auto& m = models[0];
+  EXPECT_EQ(m["model_type"], "gpt_oss");
+  EXPECT_EQ(m["attention"], "GQA 8:1, 18 of 36 layers see the last 128");
+  EXPECT_EQ(m["experts"], "4 of 128");
+  EXPECT_EQ(m["native"]["experts"], "mxfp4");
+  EXPECT_EQ(m["kv_bytes_per_token_bf16"], 36 * 1024 * 2);
+  EXPECT_NEAR(m["parameters"].get<double>(), 116.83e9, 0.1e9);
+  EXPECT_THAT(m["source"].get<std::string>(), HasSubstr("openai/gpt-oss-120b"));
+  EXPECT_EQ(run_limen({"cards", "--models", "no-such-model"}).code, 2);
+}
+
 }  // namespace
 }  // namespace limen::tests
