@@ -14,14 +14,17 @@
 //   after a dense network, tp > 1         all-reduce among tp
 //   after the projection that begins an MTP module, tp > 1   the same
 //   after experts, dp = 1, tp > 1         all-reduce among tp (tokens are on every rank; each takes
-//   its experts' part) before and after experts, dp, ep > 1  all-to-all among ep, of top_k copies
-//   of a rank's tokens the same, ep = 1                      all-gather before, reduce-scatter
-//   after, among tp * dp
+//                                         its experts' part)
+//   before and after experts, dp, ep > 1  all-to-all among tp * dp; each of tp ranks sends its part
+//                                         of the tokens, to the ranks that have an expert of theirs
+//   the same, ep = 1                      all-gather before, reduce-scatter after, among tp * dp
+//   after either, tp > 1                  all-gather among tp; all-reduce with shared experts
 // and once a step for the split embedding and output tables, tp > 1: all-reduce among tp; between
-// stages: a hop.
+// stages a hop, and one back for the token that comes next.
 #pragma once
 
 #include <array>
+#include <cmath>
 
 #include "model/exchange.hpp"
 #include "model/routing.hpp"
@@ -54,6 +57,20 @@ S seen_by_all_in_chunks(S first, S tokens, double chunk) {
   return before(first - S(1.0) + tokens) - before(first - S(1.0));
 }
 
+// Heads on the rank that has most of them. While there are enough, ranks take whole KV heads, each
+// with its query heads; beyond that a KV head is held by several ranks, which share out its query
+// heads; ranks that find none are idle. A latent cache is held by every rank.
+struct Heads {
+  double query, kv;
+};
+inline Heads heads_of_rank(const AttentionLayers& a, int tp) {
+  if (a.latent()) return {std::ceil(double(a.query_heads) / tp), 1};
+  const double group = double(a.query_heads) / double(a.kv_heads);
+  const double kv = std::ceil(double(a.kv_heads) / tp);
+  if (tp <= a.kv_heads) return {group * kv, kv};
+  return {std::ceil(group / double(tp / a.kv_heads)), 1};
+}
+
 template <class S>
 struct OperatorOf {
   const char* name;
@@ -74,6 +91,8 @@ struct ExchangeOf {
   BytesOf<S> bytes;
 };
 
+inline constexpr std::size_t most_exchanges = 8;  // of a kind, ranks and size in a step
+
 // Calls on_operator for each operator of a step and on_exchange for each exchange.
 // Scalar operations an element: norm 4, rotation 3, softmax 5 a score, gate 5, residual 1.
 template <class S, class F, class G>
@@ -93,11 +112,11 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
         flops(scalar)});
   };
   // Of the head's format. Two calls, so that each knows its part when it is compiled.
-  auto like_head = [&](const char* name, S count, S weights, S scalar) {
+  auto like_head = [&](const char* name, S count, S weights, S tokens, S scalar) {
     if (w.head == w.weights) {
-      linear(name, Part::linear, count, weights, hb, m, scalar);
+      linear(name, Part::linear, count, weights, hb, tokens, scalar);
     } else {
-      linear(name, Part::apart, count, weights, hb, m, scalar);
+      linear(name, Part::apart, count, weights, hb, tokens, scalar);
     }
   };
   auto all_reduce = [&](S count) {
@@ -112,18 +131,23 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
   for (const AttentionLayers& a : t.attention) {
     if (a.layers == 0) continue;
     const S layers = S(double(a.layers));
-    // Heads are split over ranks; beyond one KV head a rank they are replicated, and a latent cache
-    // always is.
-    const double share = a.latent() ? 1.0 : double(p.tp < a.kv_heads ? p.tp : a.kv_heads);
-    const double out = a.out_width() * d / tp;
-    const double in = a.latent() ? 0 : d * (a.q_width() / tp + 2 * a.k_width() / share);
-    const S norm_and_rotation = m * S(4 * d + 3 * (a.q_width() / tp + a.k_width() / share));
+    const Heads heads = heads_of_rank(a, p.tp);
+    const double split = heads.query / double(a.query_heads);  // of query heads, on a rank
+    const double share = a.latent() ? 1.0 : heads.kv / double(a.kv_heads);  // of the cache
+    const double out = a.out_width() * d * split;
+    const double in = a.latent() ? 0 : d * (a.q_width() * split + 2 * a.k_width() * share);
+    const S norm_and_rotation = m * S(4 * d + 3 * (a.q_width() * split + a.k_width() * share));
     double projections = in;
     if (a.latent()) {
-      // The down-projections are not split; those out of the latent space are, by heads.
+      // The down-projections are not split, nor is the indexer: its scores would have to be added
+      // up before any rank can pick. Those out of the latent space are, by heads.
       projections = t.attention_weights(a) - a.out_width() * d;
-      const double unsplit = d * double(a.q_rank + a.kv_rank + a.rope);
-      projections = unsplit + (projections - unsplit) / tp;
+      const double index_queries =
+          double((a.q_rank ? a.q_rank : t.hidden) * a.index_dim + t.hidden);
+      const double unsplit = d * double(a.q_rank + a.kv_rank + a.rope) +
+                             double(a.index_heads) * index_queries +
+                             (a.index_heads > 0 ? d * double(a.index_dim) : 0.0);
+      projections = unsplit + (projections - unsplit) * split;
     }
     linear("qkv", Part::linear, layers, S(projections), wb, m, norm_and_rotation);
 
@@ -144,7 +168,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
       scores = seen_by_all(w.context, w.tokens, most);
     }
     const double indexer = a.index_heads > 0 ? double(a.index_dim) : 0;
-    const double per_token = (a.kv_elements() - indexer) * kb / share;
+    const double per_token = (a.kv_elements() - indexer) * kb * share;
     const double score_width =
         a.latent() ? double(a.query_heads * (2 * a.kv_rank + a.rope)) : 2 * a.q_width();
     on_operator(OperatorOf<S>{
@@ -154,9 +178,9 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
         S(0.0),
         {bytes(sequences * ((seen + more) * S(per_token) + all * S(indexer * kb))),
          bytes(m * S(per_token + indexer * kb)),
-         flops(sequences * (scores * S(2 * score_width / tp) +
-                            all_scores * S(2.0 * double(a.index_heads * a.index_dim) / tp)))},
-        flops(sequences * scores * S(5.0 * double(a.query_heads) / tp))});
+         flops(sequences * (scores * S(2 * score_width * split) +
+                            all_scores * S(2.0 * double(a.index_heads * a.index_dim))))},
+        flops(sequences * scores * S(5.0 * heads.query))});
     linear("output", Part::linear, layers, S(out), wb, m, m * S(d));
     all_reduce(layers);
   }
@@ -174,7 +198,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
       all_reduce(layers);
       continue;
     }
-    like_head("router", layers, S(d * double(f.experts)), m * S(5.0 * double(f.experts)));
+    like_head("router", layers, S(d * double(f.experts)), m, m * S(5.0 * double(f.experts)));
     const double k = double(f.top_k), here = double(f.experts) / p.ep;
     const S routed = w.batch * w.tokens;  // tokens of all replicas
     const S read = share_of_experts_read(routed, double(f.experts), k);
@@ -196,20 +220,38 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
                               S(0.5) * work, S(0.5) * gates});
     if (p.dp == 1) {
       all_reduce(layers);
-    } else if (p.ep > 1) {
-      on_exchange(
-          ExchangeOf<S>{Exchange::all_to_all, p.ep, S(2.0) * layers, bytes(m * S(2 * d * k / tp))});
+      continue;
+    }
+    if (p.ep > 1) {
+      // A token's copies for one rank are one, and a split expert needs one on each of its ranks.
+      const double copies = bins_hit(double(f.experts), k, p.ep) * p.stage_ranks() / p.ep;
+      on_exchange(ExchangeOf<S>{Exchange::all_to_all, p.stage_ranks(), S(2.0) * layers,
+                                bytes(m * S(2 * d * copies / tp))});
     } else {
       const BytesOf<S> everything = bytes(routed * S(2 * d));
       on_exchange(ExchangeOf<S>{Exchange::all_gather, p.stage_ranks(), layers, everything});
       on_exchange(ExchangeOf<S>{Exchange::reduce_scatter, p.stage_ranks(), layers, everything});
     }
+    // Each of the tp ranks has its part of the tokens back; shared experts left partial sums.
+    if (f.width > 0) {
+      all_reduce(layers);
+    } else if (p.tp > 1) {
+      on_exchange(ExchangeOf<S>{Exchange::all_gather, p.tp, layers, bytes(m * S(2 * d))});
+    }
   }
 
-  like_head("head", S(1.0), S(t.head_weights() / tp), m * S(4 * d));
-  all_reduce(S(2.0));
-  if (p.pp > 1)
+  all_reduce(S(1.0));
+  if (w.projected != Projected::none) {
+    const S projected = w.projected == Projected::last ? m / w.tokens : m;
+    like_head("head", S(1.0), S(t.head_weights() / tp), projected, projected * S(4 * d));
+    if (p.tp > 1)
+      on_exchange(ExchangeOf<S>{Exchange::all_reduce, p.tp, S(1.0), bytes(projected * S(2 * d))});
+  }
+  if (p.pp > 1) {
     on_exchange(ExchangeOf<S>{Exchange::hop, 2, S(double(p.pp - 1)), bytes(m * S(2 * d))});
+    if (w.projected == Projected::all)  // a token's number goes back to the first stage
+      on_exchange(ExchangeOf<S>{Exchange::hop, 2, S(1.0), bytes(m * S(4.0))});
+  }
 }
 
 // Totals of a step on the busiest rank, and what a rank must hold.
@@ -222,7 +264,8 @@ struct DemandOf {
   };
   std::array<Group, part_count> parts;  // by Part
   FlopsOf<S> scalar{};
-  std::array<ExchangeOf<S>, 4> exchanges{};  // those with a count above zero come first
+  std::array<ExchangeOf<S>, most_exchanges>
+      exchanges{};  // those with a count above zero come first
   int exchange_count = 0;
   BytesOf<S> weights_held{};  // on the rank that holds most
   BytesOf<S>
@@ -248,7 +291,7 @@ DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
       [&](const ExchangeOf<S>& e) {
         for (int i = 0; i < total.exchange_count; ++i) {
           auto& known = total.exchanges[std::size_t(i)];
-          if (known.kind == e.kind && known.ranks == e.ranks) {  // of the same size, too
+          if (known.kind == e.kind && known.ranks == e.ranks && known.bytes == e.bytes) {
             known.count = known.count + e.count;
             return;
           }
@@ -269,14 +312,15 @@ DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
   }
   S cached = S(0.0);  // bytes of a sequence, all layers
   for (const AttentionLayers& a : t.attention) {
-    const double share = a.latent() ? 1.0 : double(p.tp < a.kv_heads ? p.tp : a.kv_heads);
     if (a.layers == 0) continue;
+    const double share = a.latent() ? 1.0 : heads_of_rank(a, p.tp).kv / double(a.kv_heads);
     const S kept = w.context + w.tokens - S(1.0);
-    cached = cached + S(double(a.layers) * a.kv_elements() * element_bytes(w.kv) / share) *
+    cached = cached + S(double(a.layers) * a.kv_elements() * element_bytes(w.kv) * share) *
                           (a.window > 0 ? min(kept, S(double(a.window))) : kept);
   }
   const BytesOf<S> layers_held = total.part(Part::linear).work.read +
-                                 total.part(Part::apart).work.read + bytes(S(experts - table));
+                                 total.part(Part::apart).work.read +
+                                 bytes(S(experts - (w.projected == Projected::none ? 0 : table)));
   total.weights_held = S(stage) * layers_held + bytes(S(table * tables));
   total.kv_per_sequence = bytes(cached * S(stage * p.pp / double(p.dp)));
   return total;

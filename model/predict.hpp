@@ -38,7 +38,8 @@ struct RatesOf {
   BytesPerSecondOf<S> bandwidth;                 // peak
   std::array<PartRatesOf<S>, part_count> parts;  // by Part
   FlopsPerSecondOf<S> scalar;                    // everything that is no matrix product
-  std::array<ExchangeTimeOf<S>, 4> exchanges, exchanges_ideal;  // in the order of the demand's
+  std::array<ExchangeTimeOf<S>, most_exchanges> exchanges,
+      exchanges_ideal;  // in the order of the demand's
 
   constexpr PartRatesOf<S>& part(Part p) { return parts[std::size_t(p)]; }
 };
@@ -83,7 +84,7 @@ struct StepOf {
 using Step = StepOf<double>;
 
 template <class S>
-constexpr SecondsOf<S> exchange_time(const std::array<ExchangeTimeOf<S>, 4>& times,
+constexpr SecondsOf<S> exchange_time(const std::array<ExchangeTimeOf<S>, most_exchanges>& times,
                                      const DemandOf<S>& d) {
   SecondsOf<S> sum = seconds(S(0.0));
   for (int i = 0; i < d.exchange_count; ++i) {

@@ -151,6 +151,8 @@ inline std::string impossible(const Machine& m, const Case& c) {
     return "a batch of " + text(c.workload.batch) + " cannot be split over " + text(p.dp) +
            " attention replicas";
   }
+  if (p.ep > 1 && c.transformer->expert_parameters() == 0)
+    return "ep = " + text(p.ep) + ", but the model has no experts";
   if (p.stage_ranks() % p.ep != 0)
     return "ep = " + text(p.ep) + " does not divide tp * dp = " + text(p.stage_ranks());
   for (const Transformer* t : {c.transformer, c.drafts.by}) {
@@ -164,6 +166,13 @@ inline std::string impossible(const Machine& m, const Case& c) {
              " layers, fewer than pp = " + text(p.pp);
   }
   return "";
+}
+
+// Pipeline stages at work at a time. The stage of ceil(layers / pp) layers paces the others: with
+// 32 layers, 8 stages keep 8 busy, and 5 stages (of 7, 7, 6, 6, 6 layers) 32 / 7.
+inline double busy_stages(const Transformer& t, int pp) {
+  const auto slowest = (t.layers() + pp - 1) / pp;
+  return double(t.layers()) / double(slowest);
 }
 
 // Predicts one case on a machine that has memory.bandwidth and a matrix peak.
@@ -224,7 +233,7 @@ inline Prediction predict(const Machine& given, const Case& c) {
   const double slow = time + std::sqrt(spread.up);
   const double fast = std::fmax(time - std::sqrt(spread.down), out.ideal.total.in(seconds));
 
-  const double in_flight = c.workload.batch * c.partition.pp;
+  const double in_flight = c.workload.batch * busy_stages(*c.transformer, c.partition.pp);
   out.tokens_per_step = c.drafts.tokens_per_step();
   out.utps = out.tokens_per_step / time;
   out.utps_low = out.tokens_per_step / slow;

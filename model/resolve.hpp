@@ -86,25 +86,43 @@ inline CollectiveLaw node_law(const Machine& m, Exchange kind, int ranks, Bytes 
   return {m.sync_tp ? m.sync_tp->value : seconds(0.0), link_time(m.sync_tp_bandwidth, kind, ranks)};
 }
 
-// Over several nodes, where sync.net is known: within the node, then between nodes, each device
-// with its share of the vector over its part of the network, a step for each doubling of the nodes.
-inline CollectiveLaw collective_law(const Machine& m, Exchange kind, int ranks, Bytes message) {
-  if (kind == Exchange::hop) {
-    if (!m.sync_pp)
-      return {node_law(m, Exchange::all_reduce, 2, message).alpha,
-              link_time(m.sync_tp_bandwidth, Exchange::all_gather, 2)};
+// Between two pipeline stages, within a node or from one to the next.
+inline CollectiveLaw hop_law(const Machine& m, Bytes message) {
+  if (m.sync_pp) {
     return {m.sync_pp->value, m.sync_pp_bandwidth
                                   ? Quantity<Scalar>(1.0) / m.sync_pp_bandwidth->value
                                   : seconds_per_byte(0.0)};
   }
-  const int node = m.devices_per_node;
+  return {node_law(m, Exchange::all_reduce, 2, message).alpha,
+          link_time(m.sync_tp_bandwidth, Exchange::all_gather, 2)};
+}
+
+// Ranks that share a node's links; 0: all.
+inline int node_ranks(const Machine& m) { return m.devices_per_node * m.ranks_per_device; }
+
+// Share of the hops of a partition that leave a node: ranks of a stage are neighbours, and stages
+// follow one another. 0 where sync.net is not known.
+inline double hops_between_nodes(const Machine& m, Partition p) {
+  const int node = node_ranks(m);
+  if (node == 0 || !m.sync_net || p.pp < 2) return 0;
+  int leave = 0;
+  for (int s = 1; s < p.pp; ++s)
+    leave += s * p.stage_ranks() / node != (s - 1) * p.stage_ranks() / node;
+  return double(leave) / (p.pp - 1);
+}
+
+// Over several nodes, where sync.net is known: within the node, then between nodes, each device
+// with its share of the vector over its part of the network, a step for each doubling of the nodes.
+// In an all-to-all what leaves the node is not shared out first, and goes to all nodes at once.
+inline CollectiveLaw collective_law(const Machine& m, Exchange kind, int ranks, Bytes message) {
+  if (kind == Exchange::hop) return hop_law(m, message);
+  const int node = node_ranks(m);
   if (node == 0 || ranks <= node || !m.sync_net) return node_law(m, kind, ranks, message);
   const int nodes = (ranks + node - 1) / node;
+  const bool direct = kind == Exchange::all_to_all;
   CollectiveLaw law = node > 1 ? node_law(m, kind, node, message) : CollectiveLaw{};
-  law.alpha = law.alpha + m.sync_net->value * std::ceil(std::log2(nodes));
-  // In an all-to-all what leaves the node is not shared out first.
-  const double part = kind == Exchange::all_to_all ? 1.0 : 1.0 / node;
-  law.beta = law.beta + link_time(m.sync_net_bandwidth, kind, nodes) * part;
+  law.alpha = law.alpha + m.sync_net->value * (direct ? 1.0 : std::ceil(std::log2(nodes)));
+  law.beta = law.beta + link_time(m.sync_net_bandwidth, kind, nodes) * (direct ? 1.0 : 1.0 / node);
   return law;
 }
 
@@ -146,7 +164,13 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
   r.scalar = m.compute_scalar ? m.compute_scalar->value * share : attention.peak;
   for (int i = 0; i < d.exchange_count; ++i) {
     const auto& e = d.exchanges[std::size_t(i)];
-    const CollectiveLaw law = collective_law(m, e.kind, e.ranks, e.bytes);
+    CollectiveLaw law = collective_law(m, e.kind, e.ranks, e.bytes);
+    if (const double out = hops_between_nodes(m, p); e.kind == Exchange::hop && out > 0) {
+      const auto net = m.sync_net_bandwidth ? Quantity<Scalar>(1.0) / m.sync_net_bandwidth->value
+                                            : seconds_per_byte(0.0);
+      law.alpha = law.alpha * (1 - out) + m.sync_net->value * out;
+      law.beta = law.beta * (1 - out) + net * out;
+    }
     auto& ideal = r.exchanges_ideal[std::size_t(i)];
     r.exchanges[std::size_t(i)] = ideal = {law.alpha, law.beta};
     // A flag from core to core (or the best kernel known) and the links are a floor under any

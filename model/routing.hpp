@@ -42,6 +42,15 @@ inline double busiest_count(double n, double p, int bins) {
   return std::clamp(t + bins * excess, mean, n);
 }
 
+// Expected number of bins that hold one of k different experts, picked evenly from all, of which
+// each bin has as many: a given bin has none with probability C(E - E/bins, k) / C(E, k).
+inline double bins_hit(double experts, double k, int bins) {
+  double none = 1;
+  for (double i = 0; i < k; ++i)
+    none *= std::max(0.0, experts - experts / bins - i) / (experts - i);
+  return bins * (1 - none);
+}
+
 // Fraction of the experts that a step with m tokens reads.
 template <class S>
 S share_of_experts_read(S m, double experts, double top_k) {

@@ -145,6 +145,9 @@ struct Transformer {
   }
 };
 
+// Of which new tokens of a sequence logits are computed.
+enum class Projected { all, last, none };
+
 // A step: each of `batch` sequences brings `tokens` new ones (decode 1, with drafts 1 + k, prefill
 // the prompt) and its cache holds `context` tokens once the first of them is in it.
 template <class S>
@@ -156,6 +159,7 @@ struct WorkloadOf {
   Format experts = weights;  // of routed experts, where they differ
   S tokens = S(1.0);
   Format head = weights;  // of the output projection, the embedding and the routers, likewise
+  Projected projected = Projected::all;  // prefill: last, or none but for the last chunk
 };
 using Workload = WorkloadOf<double>;
 

@@ -234,7 +234,11 @@ TEST(DemandProperties, RanksShareTheModelAndRepeatOnlyWhatCannotBeSplit) {
     // Routers, down-projections and the indexer's are on every rank: the excess is theirs alone.
     double repeated = 0;
     for (const auto& a : t.attention) {
-      if (a.latent()) repeated += double(a.layers * t.hidden * (a.q_rank + a.kv_rank + a.rope));
+      if (!a.latent()) continue;
+      repeated += double(a.layers * t.hidden * (a.q_rank + a.kv_rank + a.rope));
+      const auto queries = (a.q_rank ? a.q_rank : t.hidden) * a.index_dim + t.hidden;
+      repeated += double(a.layers * a.index_heads * queries);
+      if (a.index_heads > 0) repeated += double(a.layers * t.hidden * a.index_dim);
     }
     for (const auto& f : t.feed_forward) repeated += double(f.layers * t.hidden * f.experts);
     double all = 0, sum = 0;

@@ -121,6 +121,47 @@ TEST(Predict, CollectivesAreExtrapolatedBeyondTheLargestFit) {
   EXPECT_DOUBLE_EQ(eight.beta.in(seconds_per_byte), 1e-11 * (2 * 7 / 8.0));  // of a ring of 2: 1
 }
 
+// 16 devices in nodes of 4: a step in the node, then log2(4) = 2 steps between nodes with a quarter
+// of the vector; an all-to-all goes straight there with all of it.
+TEST(Predict, CollectivesCrossNodesByTheNetwork) {
+  Machine m = simple();
+  m.devices_per_node = 4;
+  m.sync_net = known(microseconds(10.0));
+  m.sync_net_bandwidth = known(gigabytes_per_second(50.0));
+  m.sync_tp_bandwidth = known(gigabytes_per_second(500.0));
+  m.sync_pp = known(microseconds(3.0));
+  auto law = [&](Exchange kind, int ranks) { return collective_law(m, kind, ranks, bytes(1e6)); };
+  const auto near = law(Exchange::all_reduce, 4), far = law(Exchange::all_reduce, 16),
+             direct = law(Exchange::all_to_all, 16);
+  EXPECT_DOUBLE_EQ(near.alpha.in(microseconds), 2);
+  EXPECT_DOUBLE_EQ(near.beta.in(seconds_per_byte), 1.5 / 500e9);
+  EXPECT_DOUBLE_EQ(far.alpha.in(microseconds), 2 + 2 * 10);
+  EXPECT_DOUBLE_EQ(far.beta.in(seconds_per_byte), 1.5 / 500e9 + 1.5 / 50e9 / 4);
+  EXPECT_DOUBLE_EQ(direct.alpha.in(microseconds), 2 + 10);
+  EXPECT_DOUBLE_EQ(direct.beta.in(seconds_per_byte), 0.75 / 500e9 + 0.75 / 50e9);
+  // 8 stages of 2: every second of 7 hops, the 2nd, 4th and 6th, leaves a node.
+  EXPECT_DOUBLE_EQ(hops_between_nodes(m, {.tp = 2, .pp = 8}), 3 / 7.0);
+  EXPECT_DOUBLE_EQ(hops_between_nodes(m, {.tp = 4, .pp = 4}), 1);
+  EXPECT_DOUBLE_EQ(hops_between_nodes(m, {.tp = 1, .pp = 4}), 0);
+  const auto p = predict(m, of(1, 4096, 4, 4));
+  EXPECT_NEAR(p.step.exchanges.in(microseconds),
+              66 * (2 + 8192 * 1.5 / 500e3) + 4 * 10 + (3 * 8192 + 4) / 50e3, 1e-9);
+  // Ranks of one host are within it, however many.
+  m.devices_per_node = 1;
+  m.ranks_per_device = 4;
+  EXPECT_DOUBLE_EQ(law(Exchange::all_reduce, 4).alpha.in(microseconds), 2);
+}
+
+TEST(Predict, WhatCannotBeRunIsSaid) {
+  EXPECT_NE(predict(simple(), of(1, 4096, 1, 33)).why_not.find("33"), std::string::npos);
+  Case c = of(8, 4096, 8);
+  c.partition.ep = 8;
+  EXPECT_NE(predict(simple(), c).why_not.find("no experts"), std::string::npos);
+  c = of(6, 4096);
+  c.partition.dp = 4;
+  EXPECT_NE(predict(simple(), c).why_not.find("cannot be split"), std::string::npos);
+}
+
 TEST(Predict, IntervalsHoldTheValueAndGrowWithTheParameters) {
   Machine m = simple();
   m.memory_bandwidth = about(terabytes_per_second(1.0), 0.05);
@@ -163,7 +204,8 @@ TEST(Predict, PropertiesOverRandomMachines) {
     ASSERT_GE(p.utps_high, p.utps * (1 - 1e-12));
     ASSERT_GE(p.limits.factor, 1);
     ASSERT_NE(p.limits.binding, p.limits.next);
-    ASSERT_NEAR(p.stps, p.utps * c.workload.batch * c.partition.pp, p.stps * 1e-12);
+    ASSERT_NEAR(p.stps, p.utps * c.workload.batch * busy_stages(llama8(), c.partition.pp),
+                p.stps * 1e-12);
     if (c.partition.ranks() == 1) {
       ASSERT_EQ(p.step.exchanges.in(seconds), 0);
     }
