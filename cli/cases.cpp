@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -17,9 +18,13 @@ namespace limen::cli {
 namespace {
 
 std::vector<long long> counts(const std::vector<std::string>& words, const std::string& where,
-                              long long most) {
+                              long long most, bool may_be_auto = true) {
   std::vector<long long> out;
   for (const auto& w : words) {
+    if (may_be_auto && w == "auto") {
+      out.push_back(0);
+      continue;
+    }
     out.push_back(cards::parse_count(w, where));
     if (out.back() > most) throw Error(fmt::format("{}: {} is more than {}", where, w, most));
   }
@@ -95,7 +100,7 @@ std::vector<int> drafts(const CaseOptions& o) {
   constexpr long long most = 64;
   std::vector<int> out;
   for (const auto& w : o.drafts) {
-    out.push_back(w == "0" ? 0 : int(counts({w}, "--draft", most)[0]));
+    out.push_back(w == "0" ? 0 : int(counts({w}, "--draft", most, false)[0]));
   }
   return out;
 }
@@ -111,45 +116,45 @@ double acceptance(const CaseOptions& o) {
   return a;
 }
 
-std::vector<model::Partition> partitions(const CaseOptions& o) {
-  constexpr long long most = 1 << 20;
-  std::vector<model::Partition> out;
-  for (long long tp : counts(o.tps, "--tp", most)) {
-    for (long long pp : counts(o.pps, "--pp", most)) {
-      for (long long ep : counts(o.eps, "--ep", most)) {
-        for (long long dp : counts(o.dps, "--dp", most)) {
-          if (tp * pp * dp > most)
-            throw Error(
-                fmt::format("--tp x --pp x --dp: {} ranks are more than {}", tp * pp * dp, most));
-          out.push_back({.tp = int(tp), .pp = int(pp), .ep = int(ep), .dp = int(dp)});
-        }
-      }
-    }
-  }
-  return out;
+std::string words(const model::Partition& p) {
+  return fmt::format("tp {}, pp {}, ep {}, dp {}", p.tp, p.pp, p.ep, p.dp);
+}
+
+// Why a search found nothing: what came closest.
+std::string nothing_found(const model::Machine& m, model::Case c, const model::Found& closest,
+                          double at_least) {
+  c.partition = closest.partition;
+  c.workload.batch = closest.batch;
+  const std::string why = closest.utps > 0 ? fmt::format("gives a user {:.4g} tokens/s, not {:.4g}",
+                                                         closest.utps, at_least)
+                                           : model::predict(m, c).why_not;
+  return fmt::format(
+      "{} on {}, context {:.0f}: nothing is feasible; closest is {}, batch {:.0f}: {}",
+      c.transformer->name, m.name, c.workload.context, words(closest.partition), closest.batch,
+      why);
 }
 
 }  // namespace
 
-void add_case_options(CLI::App& sub, CaseOptions& o) {
+void add_setting_options(CLI::App& sub, CaseOptions& o) {
   sub.add_option("--model", o.models, "Model name or Hugging Face config.json; several with commas")
       ->delimiter(',')
       ->required();
   sub.add_option("--machine", o.machines, "Machine name or machine.toml; several with commas")
       ->delimiter(',')
       ->required();
-  sub.add_option("--context", o.contexts, "Tokens in the KV cache; k = 1024")
+  sub.add_option("--batch", o.batches, "Sequences decoded together, or auto")
       ->delimiter(',')
       ->capture_default_str();
-  sub.add_option("--batch", o.batches, "Sequences decoded together")
+  sub.add_option("--tp", o.tps, "Tensor-parallel ranks, or auto")
       ->delimiter(',')
       ->capture_default_str();
-  sub.add_option("--tp", o.tps, "Tensor-parallel ranks")->delimiter(',')->capture_default_str();
-  sub.add_option("--pp", o.pps, "Pipeline stages")->delimiter(',')->capture_default_str();
-  sub.add_option("--ep", o.eps, "Expert-parallel ranks of a stage's tp x dp")
+  sub.add_option("--pp", o.pps, "Pipeline stages, or auto")->delimiter(',')->capture_default_str();
+  sub.add_option("--ep", o.eps, "Expert-parallel ranks of a stage's tp x dp, or auto")
       ->delimiter(',')
       ->capture_default_str();
-  sub.add_option("--dp", o.dps, "Replicas of the attention, each with its share of the batch")
+  sub.add_option("--dp", o.dps,
+                 "Replicas of the attention, each with its share of the batch, or auto")
       ->delimiter(',')
       ->capture_default_str();
   sub.add_option("--weights", o.weights,
@@ -181,8 +186,39 @@ void add_case_options(CLI::App& sub, CaseOptions& o) {
   sub.add_flag("--json", o.json, "An array of objects on stdout");
 }
 
-void for_each_case(const CaseOptions& o,
-                   const std::function<void(const model::Machine&, const model::Case&)>& f) {
+void add_case_options(CLI::App& sub, CaseOptions& o) {
+  add_setting_options(sub, o);
+  sub.add_option("--context", o.contexts, "Tokens in the KV cache; k = 1024")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub.add_option("--for", o.goal,
+                 "What auto looks for: utps, the most tokens/s of a user, or stps, of the machine")
+      ->capture_default_str();
+  sub.add_option("--at-least", o.at_least, "With --for stps: tokens/s that each user must have");
+  sub.add_flag("--all", o.all, "Of auto, every partition that is feasible, the best first");
+}
+
+std::vector<model::Space> spaces(const CaseOptions& o) {
+  constexpr long long most = 1 << 20, most_batch = 1LL << 30;
+  std::vector<model::Space> out;
+  for (long long tp : counts(o.tps, "--tp", most)) {
+    for (long long pp : counts(o.pps, "--pp", most)) {
+      for (long long ep : counts(o.eps, "--ep", most)) {
+        for (long long dp : counts(o.dps, "--dp", most)) {
+          const long long ranks = std::max(tp, 1LL) * std::max(pp, 1LL) * std::max(dp, 1LL);
+          if (ranks > most)
+            throw Error(fmt::format("--tp x --pp x --dp: {} ranks are more than {}", ranks, most));
+          for (long long batch : counts(o.batches, "--batch", most_batch))
+            out.push_back({int(tp), int(pp), int(ep), int(dp), double(batch)});
+        }
+      }
+    }
+  }
+  return out;
+}
+
+void for_each_setting(const CaseOptions& o,
+                      const std::function<void(const model::Machine&, const model::Case&)>& f) {
   const model::Format kv = parse_format(o.kv, "--kv", model::kv_formats);
   if (o.conventions != "exact" && o.conventions != "paper") {
     throw Error(fmt::format("--conventions: unknown '{}'{}", o.conventions,
@@ -190,16 +226,14 @@ void for_each_case(const CaseOptions& o,
   }
   const auto conventions =
       o.conventions == "paper" ? model::Conventions::paper() : model::Conventions{};
-  const auto contexts = counts(o.contexts, "--context", 1LL << 30);
-  const auto batches = counts(o.batches, "--batch", 1LL << 30);
-  const auto spread = partitions(o);
+  const auto spread = spaces(o);
   std::vector<model::Transformer> models;
   for (const auto& name : o.models) {
     models.push_back(cards::find_model(name));
-    for (const auto& p : spread) {
-      if (p.pp > models.back().layers())
+    for (const auto& s : spread) {
+      if (s.pp > models.back().layers())
         throw Error(
-            fmt::format("--pp {}: {} has only {} layers", p.pp, name, models.back().layers()));
+            fmt::format("--pp {}: {} has only {} layers", s.pp, name, models.back().layers()));
     }
   }
   std::vector<model::Machine> machines;
@@ -216,21 +250,59 @@ void for_each_case(const CaseOptions& o,
     const model::WeightFormats w = weight_formats(o, t);
     const Drafter drafting = any ? drafter(o, t) : Drafter{};
     const model::Transformer* by = drafting.by ? &*drafting.by : nullptr;
+    const model::Workload work{1, 1, w.weights, kv, w.experts, 1, w.head};
     for (const auto& m : machines) {
-      for (long long context : contexts) {
-        for (const auto& p : spread) {
-          for (long long batch : batches) {
-            const model::Workload work{double(batch), double(context), w.weights, kv, w.experts, 1,
-                                       w.head};
-            for (int k : drafted) {
-              const model::Drafts d{k, accepted, by, drafting.formats};
-              f(m, {&t, work, p, conventions, k > 0 ? d : model::Drafts{}});
-            }
-          }
-        }
+      for (int k : drafted) {
+        const model::Drafts d{k, accepted, by, drafting.formats};
+        f(m, {&t, work, {}, conventions, k > 0 ? d : model::Drafts{}});
       }
     }
   }
+}
+
+void for_each_case(const CaseOptions& o,
+                   const std::function<void(const model::Machine&, const model::Case&)>& f) {
+  if (o.goal != "utps" && o.goal != "stps") {
+    throw Error(
+        fmt::format("--for: unknown '{}'{}", o.goal, cards::suggestion(o.goal, {"utps", "stps"})));
+  }
+  const auto goal = o.goal == "utps" ? model::Goal::utps : model::Goal::stps;
+  if (!std::isfinite(o.at_least) || o.at_least < 0)
+    throw Error("--at-least needs tokens/s of a user, zero or more");
+  if (o.at_least > 0 && goal == model::Goal::utps)
+    throw Error("--at-least goes with --for stps: --for utps gives each user the most there is");
+  const auto contexts = counts(o.contexts, "--context", 1LL << 30, false);
+  const auto spread = spaces(o);
+  std::string nothing;
+  bool any = false;
+  for_each_setting(o, [&](const model::Machine& m, model::Case c) {
+    auto call = [&](model::Partition p, double batch) {
+      any = true;
+      c.partition = p;
+      c.workload.batch = batch;
+      f(m, c);
+    };
+    for (long long context : contexts) {
+      c.workload.context = double(context);
+      for (const auto& s : spread) {
+        if (!s.open()) {
+          call({s.tp, s.pp, s.ep, s.dp}, s.batch);
+          continue;
+        }
+        const auto result = model::search(m, c, s, goal, o.at_least);
+        if (result.found.empty()) {
+          if (!nothing.empty()) fmt::print(stderr, "limen: {}\n", nothing);
+          nothing = nothing_found(m, c, result.closest, o.at_least);
+        }
+        for (const auto& found : result.found) {
+          call(found.partition, found.batch);
+          if (!o.all) break;
+        }
+      }
+    }
+  });
+  if (!any) throw Error(nothing, Exit::failed);
+  if (!nothing.empty()) fmt::print(stderr, "limen: {}\n", nothing);
 }
 
 }  // namespace limen::cli

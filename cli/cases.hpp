@@ -1,4 +1,5 @@
-// The cases that a command line names: models x machines x contexts x partitions x batches.
+// The cases that a command line names: models x machines x contexts x partitions x batches, where
+// what is "auto" is searched.
 #pragma once
 
 #include <functional>
@@ -7,7 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "model/prediction.hpp"
+#include "model/search.hpp"
 
 namespace limen::cli {
 
@@ -17,12 +18,26 @@ struct CaseOptions {
   std::vector<std::string> drafts = {"0"};
   std::string weights = "bf16", experts, head, kv = "bf16", conventions = "exact";
   std::string acceptance, draft_model = "mtp";
+  std::string goal = "utps";
+  double at_least = 0;  // tokens/s of a user
+  bool all = false;     // of a search, not the winner alone
   bool json = false;
 };
 
+// All but what is asked of the model: models, machines, partitions, batches, formats.
+void add_setting_options(CLI::App& command, CaseOptions& options);
+// Those and contexts, and what a search is for.
 void add_case_options(CLI::App& command, CaseOptions& options);
 
-// Throws Error on anything that is not a case; calls f(machine, case) for each one.
+// Throws Error on a setting that cannot be; calls f(machine, case) for each model on each machine,
+// with its formats and conventions, the rest of the case left open.
+void for_each_setting(const CaseOptions& options,
+                      const std::function<void(const model::Machine&, const model::Case&)>& f);
+// Partitions x batches.
+std::vector<model::Space> spaces(const CaseOptions& options);
+
+// Throws Error on anything that is not a case; calls f(machine, case) for each one. A search that
+// finds nothing is said on stderr; Error if there is no case at all.
 void for_each_case(const CaseOptions& options,
                    const std::function<void(const model::Machine&, const model::Case&)>& f);
 

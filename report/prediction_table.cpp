@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/cards/units.hpp"
+#include "model/search.hpp"
 
 namespace limen::report {
 namespace {
@@ -50,6 +51,7 @@ std::string figure(double v) {
 
 PredictedCase predicted(const Machine& m, const Case& c) {
   PredictedCase out{c.transformer->name, m.name, c.workload, c.partition, predict(m, c)};
+  out.instances = instances(m, c.partition);
   out.drafts = c.drafts;
   out.drafts.by = nullptr;
   if (c.drafts.tokens > 0) out.drafted_by = c.drafts.by ? c.drafts.by->name : "look-up";
@@ -58,11 +60,11 @@ PredictedCase predicted(const Machine& m, const Case& c) {
 
 std::string to_table(const std::vector<PredictedCase>& cases) {
   std::string out = fmt::format(
-      "{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n"
-      "{:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {}\n",
-      "tp", "pp", "batch", "tokens/s", "[90 % interval]", "ideal", "system", "memory", "compute",
-      "sync", "binding limit", "", "", "", "a user", "", "a user", "tokens/s", "time", "time",
-      "time", "(next, when it is better by)");
+      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}\n"
+      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}\n",
+      "tp", "pp", "ep", "dp", "batch", "tokens/s", "[90 % interval]", "ideal", "system",
+      "instances", "memory", "compute", "sync", "binding limit", "", "", "", "", "", "a user", "",
+      "a user", "tokens/s", "in all", "time", "time", "time", "(next, when it is better by)");
   std::string heading;
   for (const auto& c : cases) {
     const auto& p = c.prediction;
@@ -80,7 +82,8 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
       heading = head;
       out += head + "\n";
     }
-    out += fmt::format("{:>4} {:>4} {:>6.0f}  ", c.partition.tp, c.partition.pp, c.workload.batch);
+    out += fmt::format("{:>4} {:>4} {:>4} {:>4} {:>6.0f}  ", c.partition.tp, c.partition.pp,
+                       c.partition.ep, c.partition.dp, c.workload.batch);
     if (!p.fits) {
       out += fmt::format("does not fit: {} (largest batch {:.0f})\n", p.why_not, p.largest_batch);
       continue;
@@ -92,9 +95,10 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
     const std::string interval =
         p.utps_low < p.utps_high ? fmt::format("[{}, {}]", figure(p.utps_low), figure(p.utps_high))
                                  : "not calibrated";
-    out += fmt::format("{:>9} {:>19} {:>9}  {:>9}  {:>8} {:>8} {:>8}  {} {}{}\n", figure(p.utps),
-                       interval, figure(p.utps_ideal), figure(p.stps), time(p.step.memory),
-                       time(p.step.compute), time(p.step.sync), words(p.limits.binding), factor,
+    out += fmt::format("{:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {} {}{}\n",
+                       figure(p.utps), interval, figure(p.utps_ideal), figure(p.stps), c.instances,
+                       time(p.step.memory), time(p.step.compute), time(p.step.sync),
+                       words(p.limits.binding), factor,
                        p.extrapolated ? " extrapolated to these ranks" : "");
   }
   return out;
@@ -111,6 +115,8 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"machine", c.machine},
                                          {"tp", c.partition.tp},
                                          {"pp", c.partition.pp},
+                                         {"ep", c.partition.ep},
+                                         {"dp", c.partition.dp},
                                          {"batch", static_cast<long long>(c.workload.batch)},
                                          {"context", static_cast<long long>(c.workload.context)},
                                          {"weights", name(c.workload.weights)},
@@ -131,6 +137,8 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"stps_low", valid(p.stps_low)},
                                          {"stps_high", valid(p.stps_high)},
                                          {"stps_ideal", valid(p.stps_ideal)},
+                                         {"instances", c.instances},
+                                         {"stps_machine", valid(p.stps * c.instances)},
                                          {"interval", 0.9},
                                          {"calibrated", p.utps_low < p.utps_high},
                                          {"binding_limit", name(p.limits.binding)},

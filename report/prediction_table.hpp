@@ -15,6 +15,7 @@ struct PredictedCase {
   model::Prediction prediction;
   model::Drafts drafts{};
   std::string drafted_by{};  // the name; drafts.by may be gone
+  int instances = 1;  // of this partition, on all devices of the machine; 0: it does not fit
 };
 
 // A case as it was predicted.
