@@ -18,6 +18,7 @@ void add_export(CLI::App& app, Exit& code);     // a run in other formats
 void add_import(CLI::App& app, Exit& code);     // other benchmarks' output -> a run
 void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
 void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
+void add_serve(CLI::App& app, Exit& code);      // users and requests -> frontier
 void add_limits(CLI::App& app, Exit& code);     // what each resource buys
 void add_cards(CLI::App& app, Exit& code);      // what is built in
 void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed

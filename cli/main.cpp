@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   cli::add_import(app, code);
   cli::add_calibrate(app, code);
   cli::add_predict(app, code);
+  cli::add_serve(app, code);
   cli::add_limits(app, code);
   cli::add_cards(app, code);
   cli::add_reproduce(app, code);
