@@ -273,6 +273,10 @@ void for_each_case(const CaseOptions& o,
     throw Error("--at-least goes with --for stps: --for utps gives each user the most there is");
   const auto contexts = counts(o.contexts, "--context", 1LL << 30, false);
   const auto spread = spaces(o);
+  const bool open =
+      std::any_of(spread.begin(), spread.end(), [](const model::Space& s) { return s.open(); });
+  if (!open && (o.at_least > 0 || o.all))
+    throw Error("--at-least and --all choose among what auto finds: give --batch auto, say");
   std::string nothing;
   bool any = false;
   for_each_setting(o, [&](const model::Machine& m, model::Case c) {

@@ -111,7 +111,7 @@ void add_serve(CLI::App& app, Exit&) {
   sub->add_option("--disaggregate", o->disaggregate,
                   "Prefill on a pool of its own: PREFILL:DECODE devices, or auto");
   sub->add_option("--prefill-machine", o->prefill_machine,
-                  "The machine of that pool, where it is another");
+                  "The machine of that pool, where it is another; --set leaves it as it is");
   sub->add_flag("--all", o->all, "Every partition and batch, not the frontier alone");
   sub->add_flag("--csv", o->csv, "Comma-separated values on stdout")->excludes("--json");
   sub->callback([o] {

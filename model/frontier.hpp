@@ -23,9 +23,10 @@ struct ServingPoint {
   std::optional<Pool> prefill;  // disaggregated: that prefills
   double batch = 0;             // of a decode step, all attention replicas
   Served now;
-  Served ideal, low, high;  // filled in by add_intervals; low and high by value, of 90 %
-  Binding limits{};         // of the mean decode step
-  bool calibrated = false;  // there is an interval
+  Served ideal, low, high;    // filled in by add_intervals; low and high by value, of 90 %
+  Binding limits{};           // of the mean decode step
+  bool calibrated = false;    // there is an interval
+  bool extrapolated = false;  // more ranks than the collectives were fitted for
 };
 
 struct Serving {
@@ -142,15 +143,15 @@ class ServingSearch {
   double kv_;  // bytes of a prompt
   std::vector<detail::PrefillOption> options_;
   Serving result_;
-  double missed_by_ = INFINITY;
+  Miss missed_ = Miss::most();
 };
 
 inline void ServingSearch::consider(const ServingPoint& p) {
-  const double miss = std::max(p.now.ttft / q_.ttft, p.now.tpot / q_.tpot);
-  if (miss <= 1) {
+  const Miss miss{Miss::slow, std::max(p.now.ttft / q_.ttft, p.now.tpot / q_.tpot)};
+  if (miss.by <= 1) {
     result_.points.push_back(p);
-  } else if (miss < missed_by_) {
-    missed_by_ = miss;
+  } else if (miss < missed_) {
+    missed_ = miss;
     result_.closest = p;
   }
 }
@@ -159,15 +160,15 @@ inline void ServingSearch::try_partition(Partition p) {
   const double unit = p.dp, first = q_.space.batch > 0 ? q_.space.batch : unit * q_.request.prompts;
   Case c = detail::decode_case(q_, p, first);
   c.workload.context = double(q_.request.input + q_.request.output - 1);
-  auto cannot = [&](double by) {
-    if (by >= missed_by_) return;
-    missed_by_ = by;
+  auto cannot = [&](Miss miss) {
+    if (!(miss < missed_)) return;
+    missed_ = miss;
     result_.closest = {};
     result_.closest.pool.partition = p;
   };
-  if (!impossible(machine_, c).empty()) return cannot(1e301);
+  if (!impossible(machine_, c).empty()) return cannot({Miss::impossible, 0});
   Candidate candidate(machine_, c);
-  if (candidate.largest() < first) return cannot(1e300 * (1 - 1 / (1 + candidate.fill())));
+  if (candidate.largest() < first) return cannot({Miss::large, candidate.fill()});
 
   ServingPoint point;
   point.pool = {p, instances(machine_, p)};
@@ -281,6 +282,11 @@ inline void ServingSearch::add_intervals(ServingPoint& point) const {
   point.now = served(false, {});
   point.ideal = served(true, {});
   const Passes mean = answer.mean();
+  for (int i = 0; i < mean.model.exchange_count; ++i) {
+    const auto& e = mean.model.exchanges[std::size_t(i)];
+    point.extrapolated =
+        point.extrapolated || collective_law(here, e.kind, e.ranks, e.bytes).extrapolated;
+  }
   point.limits = binding(calibrated_step(rates(here, decoding, mean), mean), 0);
 
   constexpr double Served::*const figures[] = {&Served::ttft, &Served::tpot, &Served::stps};
@@ -317,8 +323,8 @@ inline void ServingSearch::add_intervals(ServingPoint& point) const {
   for_each_collective(machine_, [&](const std::string&, const auto& pieces) {
     for (const auto& piece : pieces) exchange = std::max(exchange, piece.scatter);
   });
-  const double linear = z90 * machine_.law(decoding.workload.weights).scatter;
-  const double experts = z90 * machine_.law(decoding.workload.experts).scatter;
+  const double linear = z90 * machine_.law(law_class(machine_, decoding.workload.weights)).scatter;
+  const double experts = z90 * machine_.law(law_class(machine_, decoding.workload.experts)).scatter;
   for (const Stretch s :
        {Stretch{linear, 0, 0}, Stretch{0, experts, 0}, Stretch{0, 0, z90 * exchange}})
     add(served(false, {-s.linear, -s.experts, -s.exchanges}), served(false, s));

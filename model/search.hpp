@@ -158,23 +158,33 @@ struct Search {
   Found closest;
 };
 
+// How far something is from feasible: the kind first, too slow before too large before impossible;
+// then by how much.
+struct Miss {
+  enum Kind { slow, large, impossible, unknown } kind;
+  double by;
+  static constexpr Miss most() { return {unknown, 0}; }
+  friend constexpr bool operator<(Miss a, Miss b) {
+    return a.kind != b.kind ? a.kind < b.kind : a.by < b.by;
+  }
+};
+
 // `like` gives the model, the context and the formats; its batch and partition are not looked at.
 inline Search search(const Machine& given, const Case& like, const Space& space, Goal goal,
                      double at_least = 0) {
   const Machine m = like.conventions.applied(given);
   Search out;
-  double missed_by = INFINITY;
-  auto miss = [&](double by, const Found& f) {
-    if (by < missed_by) out.closest = f, missed_by = by;
+  Miss missed = Miss::most();
+  auto miss = [&](Miss by, const Found& f) {
+    if (by < missed) out.closest = f, missed = by;
   };
   for (const Partition& p : partitions(m, *like.transformer, space)) {
     Case c = like;
     c.partition = p;
     c.workload.batch = space.batch > 0 ? space.batch : p.dp;
     Found f{p, c.workload.batch, 0, 1, 0};
-    // Misses rank: too slow before too large before impossible.
     if (!impossible(m, c).empty()) {
-      miss(1e300, f);
+      miss({Miss::impossible, 0}, f);
       continue;
     }
     f.instances = instances(m, p);
@@ -187,14 +197,14 @@ inline Search search(const Machine& given, const Case& like, const Space& space,
       f.stps = f.utps * batch * streams;
       const bool better = goal == Goal::utps ? f.utps > best.utps : f.stps > best.stps;
       if (f.utps < at_least) {
-        miss(1 - f.utps / at_least, f);
+        miss({Miss::slow, at_least / f.utps}, f);
       } else if (better) {
         best = f;
       }
     };
     const double first = space.batch > 0 ? space.batch : candidate.smallest();
     if (first > candidate.largest()) {
-      miss(1 + candidate.fill(), f);
+      miss({Miss::large, candidate.fill()}, f);
     } else if (space.batch > 0 || goal == Goal::utps) {
       consider(first);
     } else {

@@ -59,6 +59,7 @@ ordered_json row(const ServedCase& c, const ServingPoint& p) {
   out["next_limit"] = name(p.limits.next);
   out["next_factor"] =
       std::isfinite(p.limits.factor) ? ordered_json(p.limits.factor) : ordered_json(nullptr);
+  out["extrapolated"] = p.extrapolated;
   return out;
 }
 
@@ -115,10 +116,11 @@ std::string to_table(const std::vector<ServedCase>& cases) {
           interval(p.high.utps(), p.low.utps()), figure(p.now.stps),
           interval(p.low.stps, p.high.stps), figure(p.now.stps / c.devices),
           fmt::format("{:.0f} %", 100 * p.now.prefill_share),
-          std::isfinite(p.limits.factor)
-              ? fmt::format("{} ({} at {}x)", words(p.limits.binding), words(p.limits.next),
-                            figure(p.limits.factor))
-              : words(p.limits.binding));
+          (std::isfinite(p.limits.factor)
+               ? fmt::format("{} ({} at {}x)", words(p.limits.binding), words(p.limits.next),
+                             figure(p.limits.factor))
+               : words(p.limits.binding)) +
+              (p.extrapolated ? " extrapolated to these ranks" : ""));
     }
   }
   return out;

@@ -66,9 +66,11 @@ TEST(PredictCommand, ASearchThatFindsNothingSaysWhatComesClosest) {
 
 TEST(PredictCommand, OptionsOfASearchAreChecked) {
   for (const auto& arguments : {std::vector<std::string>{"--for", "tps"},
-                                {"--for", "utps", "--at-least", "50"},
-                                {"--for", "stps", "--at-least", "nan"},
-                                {"--for", "stps", "--at-least", "-1"},
+                                {"--for", "stps", "--at-least", "50"},
+                                {"--all"},
+                                {"--batch", "auto", "--for", "utps", "--at-least", "50"},
+                                {"--batch", "auto", "--for", "stps", "--at-least", "nan"},
+                                {"--batch", "auto", "--for", "stps", "--at-least", "-1"},
                                 {"--context", "auto"}}) {
     auto all = arguments;
     all.insert(all.end(), {"--model", "llama-3.1-8b"});
