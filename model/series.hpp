@@ -49,21 +49,25 @@ class Series {
       const double step = std::floor((context - from) / stride);
       if (step >= 0 && step < double(steps - 1)) last.push_back(static_cast<long long>(step));
     };
-    const double end = from + double(steps - 1) * stride, more = first.workload.tokens - 1;
-    for (const AttentionLayers& a : first.transformer->attention) {
-      for (const auto limit : {a.window, a.index_top}) {
-        const double most = double(limit);
-        if (a.layers == 0 || limit == 0 || most > end + more) continue;
-        // All new tokens see less than the most; the last of them has reached it; all have.
-        double full = a.chunked ? std::floor(from / most) * most : most;
-        for (; full <= end + more; full += most) {
-          range_ends(full - more);
-          range_ends(full - 1);
-          range_ends(full);
-          if (!a.chunked) break;
+    // Of a pass over `more` tokens beside the first, in contexts that are `ahead` of the step's.
+    auto pass_ends = [&](const Transformer& t, double ahead, double more) {
+      const double end = from + double(steps - 1) * stride + ahead + more;
+      for (const AttentionLayers& a : t.attention) {
+        for (const auto limit : {a.window, a.index_top}) {
+          const double most = double(limit);
+          if (a.layers == 0 || limit == 0) continue;
+          // All new tokens see less than the most; the last of them has reached it; all have.
+          double full = a.chunked ? std::floor(from / most) * most : most;
+          for (; full <= end; full += most) {
+            for (const double c : {full - more, full - 1, full}) range_ends(c - ahead);
+            if (!a.chunked) break;
+          }
         }
       }
-    }
+    };
+    const Drafts& drafts = first.drafts;
+    pass_ends(*first.transformer, 0, first.workload.tokens - 1 + drafts.tokens);
+    if (drafts.passes() > 0) pass_ends(*drafts.by, (drafts.tokens - 1) * 0.5, 0);
     std::sort(last.begin(), last.end());
     last.erase(std::unique(last.begin(), last.end()), last.end());
     long long begin = 0;

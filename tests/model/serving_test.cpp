@@ -173,19 +173,26 @@ TEST(Serving, PoolsOfTheirOwnByHand) {
 }
 
 TEST(Serving, AloneOnTheMachineDecodesAtTheMeanContext) {
-  const Transformer t = cards::find_model("llama-3.1-8b");
-  ServingQuestion q = question(t, 1000, 201);
-  q.space = {1, 1, 1, 1, 1};
+  const Transformer t = cards::find_model("gemma-3-12b"), small = cards::find_model("gemma-3-1b");
   Machine m = machine();
   m.devices = 1;
-  const ServingSearch search(m, q);
-  ASSERT_EQ(search.result().points.size(), 1u);
-  const Served& s = search.result().points[0].now;
-  double sum = 0;
-  for (int context = 1001; context <= 1200; ++context)
-    sum += 1 / predict(m, case_of(t, {}, 1, context)).utps;
-  EXPECT_NEAR(s.tpot, sum / 200, 1e-12);
-  EXPECT_NEAR(s.stps, 201 / (sum + s.ttft), 1e-9);
+  Drafts by_model{4, 0.7, &small, {}};
+  for (const Drafts& drafts : {Drafts{}, Drafts{3, 0.8, nullptr, {}}, by_model}) {
+    ServingQuestion q = question(t, 900, 201);  // a window of 1024 fills on the way
+    q.space = {1, 1, 1, 1, 1};
+    q.like.drafts = drafts;
+    const ServingSearch search(m, q);
+    ASSERT_EQ(search.result().points.size(), 1u);
+    const Served& s = search.result().points[0].now;
+    double sum = 0;
+    for (int context = 901; context <= 1100; ++context) {
+      Case c = case_of(t, {}, 1, context);
+      c.drafts = drafts;
+      sum += 1 / predict(m, c).utps;
+    }
+    EXPECT_NEAR(s.tpot, sum / 200, 1e-12);
+    EXPECT_NEAR(s.stps, 201 / (sum + s.ttft), 1e-9);
+  }
 }
 
 TEST(Serving, InstancesMultiplyTheSystemAndNotTheUser) {
