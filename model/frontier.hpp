@@ -166,7 +166,7 @@ inline void ServingSearch::try_partition(Partition p) {
     result_.closest = {};
     result_.closest.pool.partition = p;
   };
-  if (!impossible(machine_, c).empty()) return cannot({Miss::impossible, 0});
+  if (!impossible(machine_, c).empty()) return cannot({Miss::unrunnable, 0});
   Candidate candidate(machine_, c);
   if (candidate.largest() < first) return cannot({Miss::large, candidate.fill()});
 

@@ -88,7 +88,8 @@ class Candidate {
       for (const auto& piece : pieces) {
         for (const Demand* pass : {&d.model, &d.draft}) {
           for (int i = 0; i < pass->exchange_count; ++i) {
-            const double at = piece.from / pass->exchanges[std::size_t(i)].bytes * c.partition.dp;
+            const double at =
+                double(piece.from / pass->exchanges[std::size_t(i)].bytes) * c.partition.dp;
             const double before = whole(std::ceil(at) - 1);
             if (before >= c.partition.dp && before < largest_) ends_.push_back(before);
           }
@@ -158,10 +159,10 @@ struct Search {
   Found closest;
 };
 
-// How far something is from feasible: the kind first, too slow before too large before impossible;
-// then by how much.
+// How far something is from feasible: the kind first, too slow before too large before what cannot
+// be run; then by how much.
 struct Miss {
-  enum Kind { slow, large, impossible, unknown } kind;
+  enum Kind { slow, large, unrunnable, unknown } kind;
   double by;
   static constexpr Miss most() { return {unknown, 0}; }
   friend constexpr bool operator<(Miss a, Miss b) {
@@ -184,7 +185,7 @@ inline Search search(const Machine& given, const Case& like, const Space& space,
     c.workload.batch = space.batch > 0 ? space.batch : p.dp;
     Found f{p, c.workload.batch, 0, 1, 0};
     if (!impossible(m, c).empty()) {
-      miss({Miss::impossible, 0}, f);
+      miss({Miss::unrunnable, 0}, f);
       continue;
     }
     f.instances = instances(m, p);
