@@ -9,7 +9,7 @@
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
 #include "model/error.hpp"
-#include "model/resolve.hpp"
+#include "model/parameter_slot.hpp"
 
 namespace limen::cards {
 
@@ -42,6 +42,29 @@ model::Machine find_machine(const std::string& name) {
   return read_machine(text.str(), name);
 }
 
+double parse_parameter(const std::string& key, std::string_view value, const std::string& where) {
+  std::optional<double> found;
+  std::vector<std::string> known;
+  Machine any;
+  for_each_count(any, [&](const char* name, int&) {
+    known.push_back(name);
+    if (name != key) return;
+    const long long n = parse_count(value, where);
+    if (n > 1'000'000) throw Error(fmt::format("{}: '{}' is too large", where, value));
+    found = static_cast<double>(n);
+  });
+  for_each_parameter(any, [&](const std::string& name, auto& p) {
+    known.push_back(name);
+    if (name != key) return;
+    using Q = decltype(p->value);
+    found = parse<Q>(value, where).in(Unit<typename Q::dimension>{1.0});
+    if (std::is_same_v<Q, Quantity<Scalar>> && *found > 1)
+      throw Error(fmt::format("{}: an efficiency above 1 is impossible", where));
+  });
+  if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));
+  return *found;
+}
+
 void set_parameter(model::Machine& m, std::string_view assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos) {
@@ -49,44 +72,8 @@ void set_parameter(model::Machine& m, std::string_view assignment) {
                             assignment));
   }
   const std::string key(assignment.substr(0, equals));
-  const std::string where = "--set " + key;
-  const std::string_view value = assignment.substr(equals + 1);
-  if (key == "devices" || key == "ranks_per_device") {
-    const long long n = parse_count(value, where);
-    if (n > 1'000'000) throw Error(fmt::format("{}: '{}' is too large", where, value));
-    (key == "devices" ? m.devices : m.ranks_per_device) = static_cast<int>(n);
-    return;
-  }
-  std::vector<std::string> known = {"devices", "ranks_per_device"};
-  bool found = false;
-  for_each_parameter(m, [&](const std::string& name, auto& p) {
-    known.push_back(name);
-    if (name != key) return;
-    using P = typename std::remove_reference_t<decltype(p)>::value_type;
-    p = P::exact(parse<decltype(P::value)>(value, where), Evidence::hypothetical, "--set");
-    if constexpr (std::is_same_v<decltype(P::value), Quantity<Scalar>>) {
-      if (double(p->value) > 1)
-        throw Error(fmt::format("{}: an efficiency above 1 is impossible", where));
-    }
-    found = true;
-  });
-  if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));
-  // What was fitted size by size gives way to what is named.
-  if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
-  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
-      {Exchange::all_reduce, &m.all_reduce},
-      {Exchange::all_gather, &m.all_gather},
-      {Exchange::reduce_scatter, &m.reduce_scatter},
-      {Exchange::all_to_all, &m.all_to_all}};
-  for (const auto& [kind, pieces] : kinds) {
-    for (auto& piece : *pieces) {
-      if (key == "sync.tp") piece.alpha = *m.sync_tp;
-      if (key == "sync.tp_bandwidth") {
-        piece.beta = Parameter<SecondsPerByte>::exact(
-            link_time(m.sync_tp_bandwidth, kind, piece.ranks), Evidence::hypothetical, "--set");
-      }
-    }
-  }
+  const double value = parse_parameter(key, assignment.substr(equals + 1), "--set " + key);
+  parameter_setter(m, key, "--set")(value);
 }
 
 }  // namespace limen::cards

@@ -34,4 +34,8 @@ std::vector<std::string> machine_names();
 // Throws Error.
 void set_parameter(model::Machine& machine, std::string_view assignment);
 
+// The value of a key of --set, in its base unit: "18TB/s" is 18e12. Throws Error, also on an
+// unknown key; `where` begins its line.
+double parse_parameter(const std::string& key, std::string_view value, const std::string& where);
+
 }  // namespace limen::cards
