@@ -60,7 +60,7 @@ model::WeightFormats weight_formats(const CaseOptions& o, const model::Transform
                 model::Format as_published) {
     if (word.empty()) return otherwise;
     if (word == "native") return as_published;
-    return parse_format(word, option, model::weight_formats);
+    return parse_weight_format(word, option);
   };
   model::WeightFormats f;
   f.weights = of(o.weights, "--weights", f.weights, t.native.weights);
@@ -135,6 +135,20 @@ std::string nothing_found(const model::Machine& m, model::Case c, const model::F
 }
 
 }  // namespace
+
+model::Format parse_weight_format(const std::string& word, const std::string& where) {
+  return parse_format(word, where, model::weight_formats);
+}
+model::Format parse_kv_format(const std::string& word, const std::string& where) {
+  return parse_format(word, where, model::kv_formats);
+}
+
+model::Conventions parse_conventions(const std::string& word) {
+  if (word == "paper") return model::Conventions::paper();
+  if (word == "exact") return {};
+  throw Error(fmt::format("--conventions: unknown '{}'{}", word,
+                          cards::suggestion(word, {"exact", "paper"})));
+}
 
 void add_setting_options(CLI::App& sub, CaseOptions& o) {
   sub.add_option("--model", o.models, "Model name or Hugging Face config.json; several with commas")
@@ -219,13 +233,8 @@ std::vector<model::Space> spaces(const CaseOptions& o) {
 
 void for_each_setting(const CaseOptions& o,
                       const std::function<void(const model::Machine&, const model::Case&)>& f) {
-  const model::Format kv = parse_format(o.kv, "--kv", model::kv_formats);
-  if (o.conventions != "exact" && o.conventions != "paper") {
-    throw Error(fmt::format("--conventions: unknown '{}'{}", o.conventions,
-                            cards::suggestion(o.conventions, {"exact", "paper"})));
-  }
-  const auto conventions =
-      o.conventions == "paper" ? model::Conventions::paper() : model::Conventions{};
+  const model::Format kv = parse_kv_format(o.kv, "--kv");
+  const auto conventions = parse_conventions(o.conventions);
   const auto spread = spaces(o);
   std::vector<model::Transformer> models;
   for (const auto& name : o.models) {

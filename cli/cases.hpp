@@ -24,6 +24,11 @@ struct CaseOptions {
   bool json = false;
 };
 
+// Words of the command line; `where` begins the error's line. Throw Error.
+model::Format parse_weight_format(const std::string& word, const std::string& where);
+model::Format parse_kv_format(const std::string& word, const std::string& where);
+model::Conventions parse_conventions(const std::string& word);
+
 // All but what is asked of the model: models, machines, partitions, batches, formats.
 void add_setting_options(CLI::App& command, CaseOptions& options);
 // Those and contexts, and what a search is for.

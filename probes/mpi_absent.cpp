@@ -1,5 +1,6 @@
 // What the MPI probes are in a build without MPI.
 #include "model/error.hpp"
+#include "probes/mpi_link.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/mpi_skipped.hpp"
 
@@ -13,6 +14,12 @@ MpiStatus run_mpi_probes(const MpiPlan&, const std::filesystem::path& run_direct
 }
 
 int mpi_rank_main(const MpiPlan&, const std::filesystem::path&) {
+  throw Error("this limen was built without MPI and cannot be a rank: build it with LIMEN_MPI=ON",
+              Exit::unfit);
+}
+
+std::unique_ptr<RankLink> join_ranks() {
+  if (!launched_by()) return nullptr;
   throw Error("this limen was built without MPI and cannot be a rank: build it with LIMEN_MPI=ON",
               Exit::unfit);
 }

@@ -29,7 +29,8 @@ class HostRanks {
 }  // namespace
 
 MpiWorld::MpiWorld() {
-  MPI_Init(nullptr, nullptr);
+  int threads = 0;  // others may run beside the one that calls MPI
+  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &threads);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
 }
