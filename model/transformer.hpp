@@ -166,7 +166,7 @@ using Workload = WorkloadOf<double>;
 // The same workload on another scalar, every number a constant.
 template <class S>
 constexpr WorkloadOf<S> as(const Workload& w) {
-  return {S(w.batch), S(w.context), w.weights, w.kv, w.experts, S(w.tokens), w.head};
+  return {S(w.batch), S(w.context), w.weights, w.kv, w.experts, S(w.tokens), w.head, w.projected};
 }
 
 // How the model is spread. Every layer over `tp` ranks; the layers over `pp` stages; attention
