@@ -2,53 +2,105 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
+#include <memory>
 #include <vector>
 
+#include "cli/sweep_rows.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
-#include "model/prediction.hpp"
+#include "model/sweep/evaluator.hpp"
 
 namespace limen::cli {
 namespace {
 
-// Evaluations a second of f over batches and contexts that all differ; what it returns is used.
+using model::Evaluator;
+using model::Figures;
+
+// Calls f(i) for i < n; calls a second.
 template <class F>
-double rate(int count, double& used, F&& f) {
+double rate(std::uint64_t n, std::uint64_t step, F&& f) {
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < count; ++i) used += f(1.0 + i % 512, 128.0 + 37.0 * (i % 4093));
-  return count / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (std::uint64_t i = 0; i < n; i += step) f(i);
+  return double(n) /
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<double> steps(double low, double high, int n) {
+  std::vector<double> out;
+  for (int i = 0; i < n; ++i) out.push_back(low + (high - low) * i / (n - 1));
+  return out;
+}
+
+model::Grid dense_decode() {
+  model::Grid g;
+  g.machines = {cards::find_machine("h100-8")};
+  g.models = {cards::find_model("llama-3.1-70b")};
+  g.tp = {8};
+  return g;
 }
 
 }  // namespace
 
 ModelRate model_rate() {
-  const auto machine = cards::find_machine("h100-8");
-  const auto transformer = cards::find_model("llama-3.1-70b");
-  auto of = [&](double batch, double context) {
-    return model::Case{
-        &transformer, {batch, context, model::Format::bf16, model::Format::bf16}, {.tp = 8}};
-  };
-  std::vector<double> plain, whole;
+  model::Grid mixed = dense_decode(), machines = dense_decode();
+  mixed.machine_axes = {{"memory.bandwidth", steps(1e12, 18e12, 16)},
+                        {"sync.tp", steps(1e-6, 9e-6, 16)}};
+  mixed.batches = steps(1, 512, 74);
+  mixed.contexts = steps(128, 131072, 128);
+  machines.machine_axes = {{"memory.bandwidth", steps(1e12, 18e12, 2048)},
+                           {"sync.tp", steps(1e-6, 9e-6, 1024)}};
+  Evaluator lanes(mixed), plain(mixed), only(machines), for_rows(mixed);
+  Rows rows(mixed, false);
+  const auto a = std::make_unique<Figures>(), b = std::make_unique<Figures>();
+  constexpr std::uint64_t n = Figures::most;
+  // A stretch of the grid that all kinds walk, another one in each round.
+  constexpr std::uint64_t stretch = 1024 * n, short_stretch = 128 * n;
+  ModelRate out;
+  out.target = name(model::best_target());
+  out.same_bits = true;
+  std::vector<double> plains, in_lanes, of_machines, whole, written;
   double used = 0;
-  for (int round = 0; round < 9; ++round) {
-    plain.push_back(rate(50000, used, [&](double batch, double context) {
-      const auto c = of(batch, context);
-      const auto d = model::demand_of(c);
-      const auto r = model::rates(machine, c.workload, c.partition, d);
-      const auto step = model::calibrated_step(r, d);
-      return model::ideal_step(r, d).total.in(model::seconds) +
-             model::binding(step, d.weights_held / r.capacity).factor;
+  for (std::uint64_t round = 0; round < 9; ++round) {
+    const std::uint64_t first = round * short_stretch;
+    in_lanes.push_back(rate(stretch, n, [&](std::uint64_t i) {
+      lanes.evaluate(first + i, n, *a);
+      used += a->utps[n - 1];
     }));
-    whole.push_back(rate(500, used, [&](double batch, double context) {
-      return model::predict(machine, of(batch, context)).utps;
+    plains.push_back(rate(short_stretch, n, [&](std::uint64_t i) {
+      plain.evaluate_plainly(first + i, n, *b);
+      used += b->utps[n - 1];
+    }));
+    lanes.evaluate(first + short_stretch - n, n, *a);
+    out.same_bits = out.same_bits && std::memcmp(a->utps, b->utps, n * sizeof(double)) == 0 &&
+                    std::memcmp(a->factor, b->factor, n * sizeof(double)) == 0;
+    of_machines.push_back(rate(stretch, n, [&](std::uint64_t i) {
+      only.evaluate(first + i, n, *a);
+      used += a->utps[n - 1];
+    }));
+    whole.push_back(rate(500, 1, [&](std::uint64_t i) {
+      const model::Workload w{double(1 + i % 512), double(128 + 37 * i)};
+      used += model::predict(mixed.machines[0], {&mixed.models[0], w, {.tp = 8}}).utps;
+    }));
+    std::string text;
+    written.push_back(rate(short_stretch, n, [&](std::uint64_t i) {
+      for_rows.evaluate(first + i, n, *a);
+      rows.seek(first + i);
+      text.clear();
+      for (std::uint64_t j = 0; j < n; ++j) rows.append(*a, j, text);
+      used += double(text.size());
     }));
   }
   auto median = [](std::vector<double>& v) {
     std::nth_element(v.begin(), v.begin() + 4, v.end());
     return v[4];
   };
-  ModelRate out{median(plain), median(whole)};
-  if (used == 0) out.configurations = 0;  // never; keeps the work from being optimized away
+  out.plain = median(plains);
+  out.lanes = median(in_lanes);
+  out.machines_only = median(of_machines);
+  out.predictions = median(whole);
+  out.rows = median(written);
+  if (used == 0) out.plain = 0;  // never; keeps the work from being optimized away
   return out;
 }
 

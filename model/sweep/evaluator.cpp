@@ -73,8 +73,9 @@ void Evaluator::move_to(std::size_t changed) {
                   .ep = g.ep[at_[Grid::expert_ranks]],
                   .dp = g.dp[at_[Grid::data]]};
     routed_ = has_experts(*transformer_);
-    const Demand any = demand<double>(*transformer_, here().workload, partition_);
-    follows_batch_ = follow_batch(prepared_->machine, any, partition_);
+    demand_ = demand<double>(*transformer_, here().workload, partition_);
+    demand_known_ = true;
+    follows_batch_ = follow_batch(prepared_->machine, demand_, partition_);
   }
   if (changed < g.batch_place()) {
     for (std::size_t i = changed < Grid::first ? 0 : changed - Grid::first;
@@ -84,14 +85,16 @@ void Evaluator::move_to(std::size_t changed) {
     if (g.draws > 0) prepared_->draws.front().apply(at_[g.draw_place()]);
     rates_known_ = false;
   }
-  if (changed < g.context_place() && follows_batch_) rates_known_ = false;
+  if (changed < g.context_place() && follows_batch_ && g.batches.size() > 1)
+    rates_known_ = demand_known_ = false;
 }
 
 void Evaluator::choose_rates() {
   if (rates_known_ && !rates_.empty()) return;
   const Case c = here();
-  const Demand d = demand<double>(*transformer_, c.workload, partition_);
-  rates_.push_back(rates(prepared_->machine, c.workload, partition_, d));
+  if (!demand_known_) demand_ = demand<double>(*transformer_, c.workload, partition_);
+  demand_known_ = true;
+  rates_.push_back(rates(prepared_->machine, c.workload, partition_, demand_));
   possible_.push_back(impossible(prepared_->machine, c).empty());
   rates_known_ = true;
 }
@@ -99,8 +102,8 @@ void Evaluator::choose_rates() {
 void Evaluator::one_by_one(std::uint64_t n, Figures& out, std::size_t at) {
   for (std::uint64_t i = 0; i < n; ++i, ++at) {
     const Case c = here();
-    const Evaluated e = model::evaluate(
-        plain_ ? grid_.conventions.applied(prepared_->machine) : prepared_->machine, c);
+    const Evaluated e = plain_ ? model::evaluate(grid_.conventions.applied(prepared_->machine), c)
+                               : model::evaluate(prepared_->machine, c);
     out.utps[at] = e.utps;
     out.stps[at] = e.stps;
     out.utps_ideal[at] = e.utps_ideal;
@@ -184,8 +187,6 @@ void Evaluator::evaluate(std::uint64_t first, std::size_t n, Figures& out) {
 
 void Evaluator::evaluate_plainly(std::uint64_t first, std::size_t n, Figures& out) {
   at_.seek(next_ = first);
-  rates_.clear();
-  possible_.clear();
   move_to(0);
   one_by_one(n, out, 0);
 }

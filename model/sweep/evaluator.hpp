@@ -52,6 +52,8 @@ class Evaluator {
   Partition partition_;
   bool routed_ = false;        // the model has experts
   bool plain_ = false;         // conventions of counting: no lanes
+  Demand demand_;              // for its exchanges
+  bool demand_known_ = false;  // they are those of this batch, if that matters
   bool rates_known_ = false;   // rates_.back() are those of this machine and batch
   bool follows_batch_ = true;  // rates depend on the size of messages
 

@@ -52,11 +52,17 @@ struct LotOf {
     return different == 0;
   }
 
+  // Whether a pack is that before it: where only the machine changes.
+  static bool repeats(const double* pack) {
+    return std::memcmp(pack - L::size, pack, sizeof(L)) == 0;
+  }
+
   [[gnu::flatten]] static void evaluate(const Lot& lot, Figures& out, std::size_t at) {
     RatesOf<L> r{};
     std::uint32_t repeated_rates = 0;
     bool have_repeated = false;
     WorkloadOf<L> w;
+    DemandOf<L> d;
     w.weights = lot.like.weights;
     w.kv = lot.like.kv;
     w.experts = lot.like.experts;
@@ -73,9 +79,11 @@ struct LotOf {
         r = gathered(lot, i);
         have_repeated = false;
       }
-      w.batch = load(lot.batch + i);
-      w.context = load(lot.context + i);
-      const DemandOf<L> d = demand<L>(*lot.transformer, w, lot.partition);
+      if (i == 0 || !repeats(lot.batch + i) || !repeats(lot.context + i)) {
+        w.batch = load(lot.batch + i);
+        w.context = load(lot.context + i);
+        d = demand<L>(*lot.transformer, w, lot.partition);
+      }
       const StepOf<L> ideal = ideal_step(r, d), step = calibrated_step(r, d);
       const BytesOf<L> held = d.weights_held + w.batch * d.kv_per_sequence;
       const L in_flight = w.batch * stages;
