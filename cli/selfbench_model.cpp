@@ -54,15 +54,17 @@ ModelRate model_rate() {
   Rows rows(mixed, false);
   const auto a = std::make_unique<Figures>(), b = std::make_unique<Figures>();
   constexpr std::uint64_t n = Figures::most;
-  // A stretch of the grid that all kinds walk, another one in each round.
-  constexpr std::uint64_t stretch = 1024 * n, short_stretch = 128 * n;
+  // A stretch of the grid that all kinds walk, another one in each round; so short that on a busy
+  // machine most rounds are not interrupted.
+  constexpr std::uint64_t stretch = 32 * n, short_stretch = 4 * n;
+  constexpr std::ptrdiff_t rounds = 25;
   ModelRate out;
   out.target = name(model::best_target());
   out.same_bits = true;
   std::vector<double> plains, in_lanes, of_machines, whole, written;
   double used = 0;
-  for (std::uint64_t round = 0; round < 9; ++round) {
-    const std::uint64_t first = round * short_stretch;
+  for (std::ptrdiff_t round = 0; round < rounds; ++round) {
+    const std::uint64_t first = std::uint64_t(round) * stretch;
     in_lanes.push_back(rate(stretch, n, [&](std::uint64_t i) {
       lanes.evaluate(first + i, n, *a);
       used += a->utps[n - 1];
@@ -74,7 +76,7 @@ ModelRate model_rate() {
     lanes.evaluate(first + short_stretch - n, n, *a);
     out.same_bits = out.same_bits && std::memcmp(a->utps, b->utps, n * sizeof(double)) == 0 &&
                     std::memcmp(a->factor, b->factor, n * sizeof(double)) == 0;
-    of_machines.push_back(rate(stretch, n, [&](std::uint64_t i) {
+    of_machines.push_back(rate(short_stretch, n, [&](std::uint64_t i) {
       only.evaluate(first + i, n, *a);
       used += a->utps[n - 1];
     }));
@@ -92,8 +94,8 @@ ModelRate model_rate() {
     }));
   }
   auto median = [](std::vector<double>& v) {
-    std::nth_element(v.begin(), v.begin() + 4, v.end());
-    return v[4];
+    std::nth_element(v.begin(), v.begin() + rounds / 2, v.end());
+    return v[rounds / 2];
   };
   out.plain = median(plains);
   out.lanes = median(in_lanes);

@@ -14,7 +14,7 @@ struct ModelRate {
   double predictions = 0;    // a second: one after the other with their 90 % intervals
   double rows = 0;           // a second: evaluated and written as CSV into memory
 };
-// Medians of nine rounds, each a few tens of milliseconds; the kinds alternate.
+// Medians of 25 rounds, each of about a millisecond; the kinds alternate.
 ModelRate model_rate();
 
 }  // namespace limen::cli
