@@ -35,6 +35,12 @@ struct Lanes {
   friend Lanes operator/(const Lanes& a, const Lanes& b) { return of(a.pack / b.pack); }
   friend Lanes operator-(const Lanes& a) { return of(-a.pack); }
 
+  friend bool operator==(const Lanes& a, const Lanes& b) {  // in every lane
+    bool same = true;
+    for (std::size_t i = 0; i < size; ++i) same &= a.pack[i] == b.pack[i];
+    return same;
+  }
+
   // As the functions on doubles choose, lane by lane.
   friend Lanes max(const Lanes& a, const Lanes& b) { return of(a.pack < b.pack ? b.pack : a.pack); }
   friend Lanes min(const Lanes& a, const Lanes& b) { return of(b.pack < a.pack ? b.pack : a.pack); }

@@ -168,13 +168,6 @@ inline std::string impossible(const Machine& m, const Case& c) {
   return "";
 }
 
-// Pipeline stages at work at a time. The stage of ceil(layers / pp) layers paces the others: with
-// 32 layers, 8 stages keep 8 busy, and 5 stages (of 7, 7, 6, 6, 6 layers) 32 / 7.
-inline double busy_stages(const Transformer& t, int pp) {
-  const auto slowest = (t.layers() + pp - 1) / pp;
-  return double(t.layers()) / double(slowest);
-}
-
 // Predicts one case on a machine that has memory.bandwidth and a matrix peak.
 inline Prediction predict(const Machine& given, const Case& c) {
   const Machine machine = c.conventions.applied(given);

@@ -67,6 +67,7 @@ void Evaluator::move_to(std::size_t changed) {
     transformer_ = &g.models[at_[Grid::model]];
     workload_.weights = g.weights[at_[Grid::weight]];
     workload_.experts = g.experts.empty() ? workload_.weights : g.experts[at_[Grid::expert]];
+    workload_.head = workload_.weights;
     workload_.kv = g.kv[at_[Grid::cache]];
     partition_ = {.tp = g.tp[at_[Grid::tensor]],
                   .pp = g.pp[at_[Grid::pipeline]],

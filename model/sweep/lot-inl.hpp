@@ -61,13 +61,9 @@ struct LotOf {
     RatesOf<L> r{};
     std::uint32_t repeated_rates = 0;
     bool have_repeated = false;
-    WorkloadOf<L> w;
+    WorkloadOf<L> w = as<L>(lot.like);
     DemandOf<L> d;
-    w.weights = lot.like.weights;
-    w.kv = lot.like.kv;
-    w.experts = lot.like.experts;
-    w.tokens = L(lot.like.tokens);
-    const L stages(double(lot.partition.pp)), one(1.0);
+    const L stages(busy_stages(*lot.transformer, lot.partition.pp)), one(1.0);
     for (std::size_t i = 0; i < lot.n; i += L::size, at += L::size) {
       if (all_equal(lot.which + i)) {
         if (!have_repeated || repeated_rates != lot.which[i]) {
