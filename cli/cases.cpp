@@ -190,6 +190,9 @@ void add_setting_options(CLI::App& sub, CaseOptions& o) {
                  "What drafts: mtp (the model's own module), a model (its formats by the same "
                  "options), or none (looked up, free)")
       ->capture_default_str();
+  sub.add_option("--network", o.networks,
+                 "Network instead of the machine's own, by name or file; several with commas")
+      ->delimiter(',');
   sub.add_option("--set", o.sets,
                  "KEY=VALUE: change a parameter of the machine, keep its measured efficiencies");
   sub.add_option(
@@ -245,10 +248,13 @@ void for_each_setting(const CaseOptions& o,
             fmt::format("--pp {}: {} has only {} layers", s.pp, name, models.back().layers()));
     }
   }
-  std::vector<model::Machine> machines;
+  std::vector<model::Machine> machines, networks;
+  for (const auto& name : o.networks) networks.push_back(cards::find_network(name));
   for (const auto& name : o.machines) {
     machines.push_back(cards::find_machine(name));
+    for (const auto& n : networks) cards::connect(machines.back(), n);
     for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
+    cards::check_tiers(machines.back(), "--set");
   }
   const auto drafted = drafts(o);
   const bool any = std::any_of(drafted.begin(), drafted.end(), [](int k) { return k > 0; });

@@ -13,7 +13,7 @@
 namespace limen::cli {
 
 struct CaseOptions {
-  std::vector<std::string> models, machines, contexts = {"4k"}, batches = {"1"}, sets;
+  std::vector<std::string> models, machines, contexts = {"4k"}, batches = {"1"}, sets, networks;
   std::vector<std::string> tps = {"1"}, pps = {"1"}, eps = {"1"}, dps = {"1"};
   std::vector<std::string> drafts = {"0"};
   std::string weights = "bf16", experts, head, kv = "bf16", conventions = "exact";

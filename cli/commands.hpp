@@ -21,6 +21,7 @@ void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> l
 void add_serve(CLI::App& app, Exit& code);      // users and requests -> frontier
 void add_limits(CLI::App& app, Exit& code);     // what each resource buys
 void add_sweep(CLI::App& app, Exit& code);      // a grid of cases
+void add_findings(CLI::App& app, Exit& code);   // claims, computed
 void add_cards(CLI::App& app, Exit& code);      // what is built in
 void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed
 void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references

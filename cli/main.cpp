@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   cli::add_serve(app, code);
   cli::add_limits(app, code);
   cli::add_sweep(app, code);
+  cli::add_findings(app, code);
   cli::add_cards(app, code);
   cli::add_reproduce(app, code);
   cli::add_selfbench(app, code);

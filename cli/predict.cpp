@@ -12,15 +12,18 @@ namespace limen::cli {
 
 void add_predict(CLI::App& app, Exit&) {
   auto o = std::make_shared<CaseOptions>();
+  auto energy = std::make_shared<bool>(false);
   auto* sub = app.add_subcommand(
       "predict", "Predict decoding: which limit binds, by how much, with intervals");
   add_case_options(*sub, *o);
-  sub->callback([o] {
+  sub->add_flag("--energy", *energy,
+                "Add power, energy a token and money a token, where the machine names its own");
+  sub->callback([o, energy] {
     std::vector<report::PredictedCase> cases;
     for_each_case(*o, [&](const model::Machine& m, const model::Case& c) {
       cases.push_back(report::predicted(m, c));
     });
-    fmt::print("{}", o->json ? report::to_json(cases) : report::to_table(cases));
+    fmt::print("{}", o->json ? report::to_json(cases) : report::to_table(cases, *energy));
   });
 }
 

@@ -21,12 +21,13 @@ struct Conventions {
   static constexpr Conventions paper() { return {true, true, true, 3}; }
 
   Machine applied(Machine m) const {
-    if (binary_terabytes && m.memory_bandwidth) {
-      constexpr double terabyte = 1099511627776.0 / 1e12;
-      auto& b = *m.memory_bandwidth;
-      b.value = b.value * terabyte;
-      b.low = b.low * terabyte;
-      b.high = b.high * terabyte;
+    if (!binary_terabytes) return m;
+    constexpr double terabyte = 1099511627776.0 / 1e12;
+    for (auto* b : {&m.memory_bandwidth, &m.sram_bandwidth, &m.host_bandwidth}) {
+      if (!*b) continue;
+      (*b)->value = (*b)->value * terabyte;
+      (*b)->low = (*b)->low * terabyte;
+      (*b)->high = (*b)->high * terabyte;
     }
     return m;
   }

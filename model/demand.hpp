@@ -270,6 +270,8 @@ struct DemandOf {
   BytesOf<S> weights_held{};  // on the rank that holds most
   BytesOf<S>
       kv_per_sequence{};  // held on a rank for one sequence of the batch, with all stages busy
+  // Held by the stages on a token's path together: all experts, and the cache of all sequences.
+  BytesOf<S> experts_held{}, kv_held{};
 
   constexpr Group& part(Part p) { return parts[std::size_t(p)]; }
   constexpr const Group& part(Part p) const { return parts[std::size_t(p)]; }
@@ -323,6 +325,8 @@ DemandOf<S> demand(const Transformer& t, const WorkloadOf<S>& w, Partition p) {
                                  bytes(S(experts - (w.projected == Projected::none ? 0 : table)));
   total.weights_held = S(stage) * layers_held + bytes(S(table * tables));
   total.kv_per_sequence = bytes(cached * S(stage * p.pp / double(p.dp)));
+  total.experts_held = bytes(S(experts));
+  total.kv_held = bytes(w.batch * cached * S(double(p.pp) / double(p.dp)));
   return total;
 }
 

@@ -24,8 +24,10 @@ enum class Lever {
   sync_bandwidth,
   batch,
   context,
+  weight_bytes,  // of a weight
+  kv_bytes,      // of an element of the cache
 };
-inline constexpr std::size_t lever_count = 11;
+inline constexpr std::size_t lever_count = 13;
 
 constexpr const char* name(Lever l) {
   constexpr const char* names[] = {"memory.bandwidth",
@@ -38,7 +40,9 @@ constexpr const char* name(Lever l) {
                                    "sync latency",
                                    "sync bandwidth",
                                    "batch",
-                                   "context"};
+                                   "context",
+                                   "bytes of a weight",
+                                   "bytes of the KV cache"};
   return names[static_cast<int>(l)];
 }
 
@@ -47,6 +51,28 @@ constexpr const char* name(Lever l) {
 struct Elasticities {
   std::array<double, lever_count> calibrated{}, ideal{};
 };
+
+// What is read and held of weights and of the KV cache, times a factor each.
+template <class S>
+void scale_bytes(DemandOf<S>& d, S weights, S kv) {
+  for (std::size_t i = 0; i < d.parts.size(); ++i) {
+    auto& work = d.parts[i].work;
+    const S factor = Part(i) == Part::attention ? kv : weights;
+    work.read = work.read * factor;
+    work.written = work.written * factor;
+  }
+  d.experts_held = d.experts_held * weights;
+  d.weights_held = d.weights_held * weights;
+  d.kv_held = d.kv_held * kv;
+  d.kv_per_sequence = d.kv_per_sequence * kv;
+}
+
+template <class S>
+void scale_bytes(PassesOf<S>& p, S weights, S kv) {
+  for (DemandOf<S>* d : {&p.model, &p.draft}) scale_bytes(*d, weights, kv);
+  p.weights_held = p.weights_held * weights;
+  p.kv_per_sequence = p.kv_per_sequence * kv;
+}
 
 inline Elasticities elasticities(const Machine& given, const Case& c) {
   using D = Dual<lever_count>;
@@ -61,11 +87,13 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
   WorkloadOf<D> workload = as<D>(w);
   workload.batch = lever(w.batch, Lever::batch);
   workload.context = lever(w.context, Lever::context);
-  const PassesOf<D> demanded = passes_of(c, workload);
+  PassesOf<D> demanded = passes_of(c, workload);
+  scale_bytes(demanded, D::variable(1, static_cast<std::size_t>(Lever::weight_bytes)),
+              D::variable(1, static_cast<std::size_t>(Lever::kv_bytes)));
   // All matrix rates move together: a relative slope of 1 each.
   auto matrix = [](FlopsPerSecond rate) {
     D d(rate.in(flops_per_second));
-    d.slope[static_cast<std::size_t>(Lever::matrix_compute)] = d.value;
+    if (std::isfinite(d.value)) d.slope[static_cast<std::size_t>(Lever::matrix_compute)] = d.value;
     return flops_per_second(d);
   };
   auto relative = [](double v, Lever l, double sign = 1) {
@@ -79,6 +107,14 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
         bytes_per_second(lever(plain.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
     rated.scalar =
         flops_per_second(lever(plain.scalar.in(flops_per_second), Lever::scalar_compute));
+    rated.tiers.count = plain.tiers.count;
+    for (std::size_t i = 0; i < plain.tiers.count; ++i) {
+      const auto& tier = plain.tiers.tier[i];
+      rated.tiers.tier[i] = {bytes(D(tier.capacity.in(bytes))),
+                             i == plain.tiers.main
+                                 ? rated.bandwidth
+                                 : bytes_per_second(D(tier.bandwidth.in(bytes_per_second)))};
+    }
     for (std::size_t i = 0; i < plain.parts.size(); ++i) {
       const auto& part = plain.parts[i];
       const Lever efficiency =
@@ -124,20 +160,28 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
       default:
         break;
     }
-    out.calibrated[i] = 0 - calibrated.slope[i] * scale / calibrated.value;
-    out.ideal[i] = 0 - ideal.slope[i] * scale / ideal.value;
+    auto relative_slope = [&](const D& time) {
+      return time.slope[i] == 0 ? 0.0 : 0 - time.slope[i] * scale / time.value;
+    };
+    out.calibrated[i] = relative_slope(calibrated);
+    out.ideal[i] = relative_slope(ideal);
   }
   return out;
 }
 
-// Factors by which the three resources that take time are better than they are; infinity takes one
-// away as a limit.
+// Factors by which resources are better than they are; infinity takes one away as a limit. Memory
+// is the bandwidth of all tiers; capacity, of all tiers, takes no time on a machine with one.
 struct Better {
-  double memory = 1, compute = 1, sync = 1;
+  double memory = 1, compute = 1, sync = 1, capacity = 1;
 };
 
 inline Rates improved(Rates r, Better b) {
   r.bandwidth = r.bandwidth * b.memory;
+  r.capacity = r.capacity * b.capacity;
+  for (std::size_t i = 0; i < r.tiers.count; ++i) {
+    auto& tier = r.tiers.tier[i];
+    tier = {tier.capacity * b.capacity, tier.bandwidth * b.memory};
+  }
   r.scalar = r.scalar * b.compute;
   for (auto& part : r.parts) {
     part.peak = part.peak * b.compute;
@@ -153,6 +197,21 @@ inline Rates improved(Rates r, Better b) {
 
 inline PassRates improved(const PassRates& r, Better b) {
   return {improved(r.model, b), improved(r.draft, b)};
+}
+
+// A model with weights fewer by a factor, of as many layers and with as large a cache.
+inline void shrink_model(Demand& d, double factor) {
+  for (std::size_t i = 0; i < d.parts.size(); ++i) {
+    if (Part(i) == Part::attention) continue;
+    d.parts[i].weights = d.parts[i].weights / factor;
+    d.parts[i].work = (1 / factor) * d.parts[i].work;
+  }
+  d.experts_held = d.experts_held / factor;
+  d.weights_held = d.weights_held / factor;
+}
+inline void shrink_model(Passes& p, double factor) {
+  shrink_model(p.model, factor);
+  p.weights_held = p.weights_held / factor;
 }
 
 // Step times of one case with better resources.
@@ -173,16 +232,10 @@ struct Reach {
   }
 };
 
-// The factor of one resource at which `rate(Better)` reaches a target, the others staying as they
-// are: 1 if it does already, infinity if no improvement of it alone gets there. Bisection in the
-// logarithm.
+// The factor at which `at(factor)`, which grows with it, reaches a target: 1 if it does already,
+// infinity if it never does. Bisection in the logarithm.
 template <class F>
-double factor_for(double Better::*which, double target, F&& rate) {
-  auto at = [&](double factor) {
-    Better b;
-    b.*which = factor;
-    return rate(b);
-  };
+double factor_for(double target, F&& at) {
   if (at(1) >= target) return 1;
   constexpr double most = 1e9;
   if (at(most) < target) return std::numeric_limits<double>::infinity();
@@ -194,27 +247,40 @@ double factor_for(double Better::*which, double target, F&& rate) {
   return high;
 }
 
-// The knee of a resource: the factor, above or below 1, beyond which half of the step is something
-// else, so that doubling it buys less than a factor of 4/3. Zero or infinity if it is always or
-// never past it.
+// The same of one resource, `rate(Better)` with the others staying as they are.
 template <class F>
-double knee(double Better::*which, F&& rate) {
-  Better unlimited;
-  unlimited.*which = std::numeric_limits<double>::infinity();
-  const double target = rate(unlimited) / 2;
-  if (!std::isfinite(target)) return std::numeric_limits<double>::infinity();
-  double low = 1e-9, high = 1e9;
-  auto at = [&](double factor) {
+double factor_for(double Better::*which, double target, F&& rate) {
+  return factor_for(target, [&](double factor) {
     Better b;
     b.*which = factor;
     return rate(b);
-  };
+  });
+}
+
+// The knee of a resource: the factor, above or below 1, beyond which half of the step is something
+// else, so that doubling it buys less than a factor of 4/3. Zero or infinity if it is always or
+// never past it. `best` is the rate with the resource unlimited.
+template <class F>
+double knee(double best, F&& at) {
+  const double target = best / 2;
+  if (!std::isfinite(target)) return std::numeric_limits<double>::infinity();
+  double low = 1e-9, high = 1e9;
   if (at(low) >= target) return 0;
   for (int i = 0; i < 120; ++i) {
     const double middle = std::sqrt(low * high);
     (at(middle) < target ? low : high) = middle;
   }
   return high;
+}
+
+template <class F>
+double knee(double Better::*which, F&& rate) {
+  auto at = [&](double factor) {
+    Better b;
+    b.*which = factor;
+    return rate(b);
+  };
+  return knee(at(std::numeric_limits<double>::infinity()), at);
 }
 
 }  // namespace limen::model

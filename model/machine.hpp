@@ -51,6 +51,20 @@ struct MemoryLevel {
   std::optional<Parameter<Seconds>> latency;  // of a dependent load
 };
 
+// What running the machine takes, of a device unless said otherwise (model/energy.hpp).
+struct Economics {
+  std::optional<Parameter<Watts>> idle;      // drawn whatever it does
+  std::optional<Parameter<Watts>> overhead;  // its share of server, network and cooling
+  std::optional<Parameter<Watts>> tdp;       // the most it draws, without the overhead
+  std::optional<Parameter<JoulesPerByte>> memory, sram, host, link;  // of a byte moved
+  std::optional<Parameter<JoulesPerFlop>> flop[formats.size()];  // of matrix products, by format
+  std::optional<Parameter<Dollars>> device;                      // price
+  std::optional<Parameter<Dollars>> system;                      // its share of server and network
+  std::optional<Parameter<Seconds>> lifetime;              // over which the price is written off
+  std::optional<Parameter<Quantity<Scalar>>> utilization;  // share of it in use
+  std::optional<Parameter<DollarsPerJoule>> electricity;
+};
+
 struct Machine {
   std::string name;
   std::string description;
@@ -62,6 +76,9 @@ struct Machine {
   std::optional<Parameter<BytesPerSecond>> memory_bandwidth;  // per device, reading: the peak
   std::optional<Parameter<Quantity<Scalar>>>
       memory_efficiency;  // of it, when streaming the KV cache
+  // Faster and slower memory beside it, if any: each has both or neither (model/tiers.hpp).
+  std::optional<Parameter<Bytes>> sram_capacity, host_capacity;
+  std::optional<Parameter<BytesPerSecond>> sram_bandwidth, host_bandwidth;
   std::optional<Parameter<FlopsPerSecond>> compute[formats.size()];  // matrix peak by weight format
   std::optional<Parameter<FlopsPerSecond>> compute_scalar;  // everything that is no matrix product
   LinearLaw linear[formats.size()];
@@ -81,6 +98,8 @@ struct Machine {
       sync_net_bandwidth;  // of a device's share of the network
   std::vector<CollectivePiece> all_reduce, all_gather, reduce_scatter, all_to_all;
 
+  Economics economics;
+
   std::vector<MemoryLevel> levels;
   std::vector<std::string> unidentified;  // what the data could not tell, in words
 
@@ -88,6 +107,9 @@ struct Machine {
   LinearLaw& law(Format f) { return linear[static_cast<int>(facts(f).family)]; }
   const LinearLaw& law(Format f) const { return linear[static_cast<int>(facts(f).family)]; }
 };
+
+// True if the memory has a second tier.
+inline bool in_tiers(const Machine& m) { return m.sram_capacity || m.host_capacity; }
 
 // Calls f(key, pieces) for each kind of collective that has laws of its own.
 template <class M, class F>
@@ -105,6 +127,10 @@ void for_each_parameter(M& m, F&& f) {
   f("memory.capacity", m.memory_capacity);
   f("memory.bandwidth", m.memory_bandwidth);
   f("memory.efficiency", m.memory_efficiency);
+  f("sram.capacity", m.sram_capacity);
+  f("sram.bandwidth", m.sram_bandwidth);
+  f("host.capacity", m.host_capacity);
+  f("host.bandwidth", m.host_bandwidth);
   for (Format x : formats) f(std::string("compute.") + name(x), m.compute[static_cast<int>(x)]);
   f("compute.scalar", m.compute_scalar);
   for (Format x : formats) {
@@ -123,6 +149,20 @@ void for_each_parameter(M& m, F&& f) {
   f("sync.net_bandwidth", m.sync_net_bandwidth);
   f("sync.floor", m.sync_floor);
   f("sync.barrier", m.sync_barrier);
+  auto& e = m.economics;
+  f("power.idle", e.idle);
+  f("power.overhead", e.overhead);
+  f("power.tdp", e.tdp);
+  f("energy.memory", e.memory);
+  f("energy.sram", e.sram);
+  f("energy.host", e.host);
+  f("energy.link", e.link);
+  for (Format x : formats) f(std::string("energy.") + name(x), e.flop[static_cast<int>(x)]);
+  f("cost.device", e.device);
+  f("cost.system", e.system);
+  f("cost.lifetime", e.lifetime);
+  f("cost.utilization", e.utilization);
+  f("cost.electricity", e.electricity);
 }
 
 }  // namespace limen::model

@@ -5,7 +5,11 @@
 
 namespace limen::model {
 
-enum class Evidence { measured, fitted, datasheet, hypothetical };
+// `unverified`: of a datasheet, but recalled, not read.
+enum class Evidence { measured, fitted, datasheet, unverified, hypothetical };
+
+inline constexpr Evidence evidences[] = {Evidence::measured, Evidence::fitted, Evidence::datasheet,
+                                         Evidence::unverified, Evidence::hypothetical};
 
 constexpr const char* name(Evidence e) {
   switch (e) {
@@ -15,6 +19,8 @@ constexpr const char* name(Evidence e) {
       return "fitted";
     case Evidence::datasheet:
       return "datasheet";
+    case Evidence::unverified:
+      return "datasheet, unverified";
     case Evidence::hypothetical:
       return "hypothetical";
   }

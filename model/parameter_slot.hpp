@@ -19,6 +19,7 @@ template <class M, class F>
 void for_each_count(M& m, F&& f) {
   f("devices", m.devices);
   f("ranks_per_device", m.ranks_per_device);
+  f("devices_per_node", m.devices_per_node);
 }
 
 // Calls f with the setter of `key`: it takes the base unit (B/s, s, ...), and what was fitted size

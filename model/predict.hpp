@@ -1,9 +1,9 @@
 // The prediction: how long a decode step takes, which limit binds, and how far the next one is.
 //
-//   ideal       T = max(T_compute, T_memory) + T_sync           with every resource at its peak:
-//   nobody can beat it calibrated  T = sum over linear layers and attention of max(compute, memory)
-//   + fixed times + T_sync
-//               with each resource at what its measured law leaves of it
+//   ideal       T = max(T_compute, T_memory) + T_sync, with every resource at its peak: nobody can
+//               beat it
+//   calibrated  T = sum over parts of max(compute, memory) + fixed times + T_sync, with each
+//               resource at what its measured law leaves of it
 //
 // The equations are those of Davies et al., arXiv 2507.14397; the calibrated form replaces each
 // peak by a law and lets compute hide behind memory only within the same kind of operator, so it is
@@ -11,7 +11,7 @@
 // do I/O.
 #pragma once
 
-#include "model/demand.hpp"
+#include "model/tiers.hpp"
 
 namespace limen::model {
 
@@ -31,17 +31,23 @@ struct ExchangeTimeOf {
   SecondsPerByteOf<S> beta;
 };
 
-// The machine as one rank sees it, for one partition, weight format and message: plain numbers.
+// The machine as one rank sees it, for one partition, weight format and message: nothing but
+// numbers.
 template <class S>
-struct RatesOf {
-  BytesOf<S> capacity;
-  BytesPerSecondOf<S> bandwidth;                 // peak
+struct FlatRatesOf {
+  BytesOf<S> capacity;                           // of all tiers
+  BytesPerSecondOf<S> bandwidth;                 // peak, of the main tier
   std::array<PartRatesOf<S>, part_count> parts;  // by Part
   FlopsPerSecondOf<S> scalar;                    // everything that is no matrix product
   std::array<ExchangeTimeOf<S>, most_exchanges> exchanges,
       exchanges_ideal;  // in the order of the demand's
 
   constexpr PartRatesOf<S>& part(Part p) { return parts[std::size_t(p)]; }
+};
+
+template <class S>
+struct RatesOf : FlatRatesOf<S> {
+  TiersOf<S> tiers{};  // empty if there is one
 };
 using Rates = RatesOf<double>;
 
@@ -95,31 +101,32 @@ constexpr SecondsOf<S> exchange_time(const std::array<ExchangeTimeOf<S>, most_ex
   return sum;
 }
 
+namespace detail {
+
+// `memory` is the time that all of a step's bytes take, `memory_of(i)` that of the i-th part's at
+// full efficiency.
 template <class S>
-constexpr StepOf<S> ideal_step(const RatesOf<S>& r, const DemandOf<S>& d) {
+constexpr StepOf<S> ideal_step(const RatesOf<S>& r, const DemandOf<S>& d, SecondsOf<S> memory) {
   StepOf<S> s;
-  BytesOf<S> moved = bytes(S(0.0));
+  s.memory = memory;
   s.compute = d.scalar / r.scalar;
-  for (std::size_t i = 0; i < d.parts.size(); ++i) {
-    moved = moved + d.parts[i].work.moved();
+  for (std::size_t i = 0; i < d.parts.size(); ++i)
     s.compute = s.compute + d.parts[i].work.flops / r.parts[i].peak;
-  }
-  s.memory = moved / r.bandwidth;
   s.exchanges = exchange_time(r.exchanges_ideal, d);
   s.sync = s.exchanges;
   s.total = max(s.memory, s.compute) + s.sync;
   return s;
 }
 
-template <class S>
-constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
+template <class S, class F>
+constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d, F&& memory_of) {
   StepOf<S> s;
   s.memory = s.compute = s.fixed = seconds(S(0.0));
   SecondsOf<S>* const part_times[] = {&s.linear, &s.experts, &s.attention, &s.apart};
   for (std::size_t i = 0; i < d.parts.size(); ++i) {
     const auto& part = d.parts[i];
     const auto& rates = r.parts[i];
-    const auto memory = part.work.moved() / (r.bandwidth * rates.efficiency);
+    const SecondsOf<S> memory = memory_of(i);
     auto compute = part.weights * rates.unpack + part.work.flops / rates.rate;
     if (Part(i) == Part::attention) compute = compute + d.scalar / r.scalar;
     *part_times[i] = max(memory, compute);
@@ -131,6 +138,36 @@ constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
   s.sync = s.exchanges + s.fixed;
   s.total = s.linear + s.experts + s.attention + s.apart + s.sync;
   return s;
+}
+
+// Out of the way of the usual machine with one tier.
+template <class S>
+[[gnu::noinline]] StepOf<S> ideal_step_in_tiers(const RatesOf<S>& r, const DemandOf<S>& d) {
+  return ideal_step(r, d, ideal_tier_time(r.tiers, d));
+}
+template <class S>
+[[gnu::noinline]] StepOf<S> calibrated_step_in_tiers(const RatesOf<S>& r, const DemandOf<S>& d) {
+  const auto moved = placed(r.tiers, d);
+  return calibrated_step(
+      r, d, [&](std::size_t i) { return tier_time(r.tiers, moved[i]) / r.parts[i].efficiency; });
+}
+
+}  // namespace detail
+
+template <class S>
+constexpr StepOf<S> ideal_step(const RatesOf<S>& r, const DemandOf<S>& d) {
+  if (r.tiers.count > 0) return detail::ideal_step_in_tiers(r, d);
+  BytesOf<S> moved = bytes(S(0.0));
+  for (const auto& part : d.parts) moved = moved + part.work.moved();
+  return detail::ideal_step(r, d, moved / r.bandwidth);
+}
+
+template <class S>
+constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d) {
+  if (r.tiers.count > 0) return detail::calibrated_step_in_tiers(r, d);
+  return detail::calibrated_step(r, d, [&](std::size_t i) {
+    return d.parts[i].work.moved() / (r.bandwidth * r.parts[i].efficiency);
+  });
 }
 
 // What binds, from the three times and the capacity. `factor`: by how much the binding resource

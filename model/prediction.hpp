@@ -22,6 +22,7 @@ struct Prediction {
   double largest_batch =
       0;  // that fits, at this context and partition; infinite without a capacity
   bool extrapolated = false;   // more ranks than the collectives were fitted for
+  bool compute_known = true;   // else compute is left out of the step: its times are lower bounds
   double tokens_per_step = 1;  // of a user, expected; above 1 with drafts
   Seconds drafting;            // of the step, making the drafts
 };
@@ -168,7 +169,7 @@ inline std::string impossible(const Machine& m, const Case& c) {
   return "";
 }
 
-// Predicts one case on a machine that has memory.bandwidth and a matrix peak.
+// Predicts one case on a machine that has memory.bandwidth.
 inline Prediction predict(const Machine& given, const Case& c) {
   const Machine machine = c.conventions.applied(given);
   const Passes d = passes_of(c);
@@ -183,6 +184,9 @@ inline Prediction predict(const Machine& given, const Case& c) {
   const double fill = out.held / out.capacity;
   out.why_not = impossible(machine, c);
   out.fits = fill <= 1 && out.why_not.empty();
+  out.compute_known = true;
+  for (Format f : {c.workload.weights, c.workload.experts, c.workload.head, Format::bf16})
+    out.compute_known = out.compute_known && matrix_peak(machine, f);
   out.limits = binding(out.step, fill);
   out.limits_ideal = binding(out.ideal, fill);
 

@@ -78,6 +78,8 @@ class Quantity {
   friend constexpr auto operator/(Quantity<A, T> a, Quantity<B, T> b);
   template <class A, class T>
   friend constexpr Quantity<A, T> max(Quantity<A, T> a, Quantity<A, T> b);
+  template <class A, class T>
+  friend constexpr Quantity<A, T> min(Quantity<A, T> a, Quantity<A, T> b);
 
   static constexpr Quantity raw(S value) {
     Quantity q;
@@ -104,6 +106,10 @@ template <class D, class S>
 constexpr Quantity<D, S> max(Quantity<D, S> a, Quantity<D, S> b) {
   return Quantity<D, S>::raw(max(a.value_, b.value_));
 }
+template <class D, class S>
+constexpr Quantity<D, S> min(Quantity<D, S> a, Quantity<D, S> b) {
+  return Quantity<D, S>::raw(min(a.value_, b.value_));
+}
 
 // A unit is a factor to the base unit; calling it gives a number its meaning.
 template <class D>
@@ -122,6 +128,12 @@ using DataRate = Dimension<-1, 1, 0>;
 using OperationRate = Dimension<-1, 0, 1>;
 using TimePerData = Dimension<1, -1, 0>;
 using Rate = Dimension<-1, 0, 0>;
+using Energy = Dimension<0, 0, 0, 1>;
+using Power = Dimension<-1, 0, 0, 1>;
+using EnergyPerData = Dimension<0, -1, 0, 1>;
+using EnergyPerOperation = Dimension<0, 0, -1, 1>;
+using Money = Dimension<0, 0, 0, 0, 1>;
+using MoneyPerEnergy = Dimension<0, 0, 0, -1, 1>;
 
 template <class S>
 using SecondsOf = Quantity<Time, S>;
@@ -145,6 +157,12 @@ using BytesPerSecond = BytesPerSecondOf<double>;
 using FlopsPerSecond = FlopsPerSecondOf<double>;
 using SecondsPerByte = SecondsPerByteOf<double>;
 using PerSecond = PerSecondOf<double>;
+using Joules = Quantity<Energy>;
+using Watts = Quantity<Power>;
+using JoulesPerByte = Quantity<EnergyPerData>;
+using JoulesPerFlop = Quantity<EnergyPerOperation>;
+using Dollars = Quantity<Money>;
+using DollarsPerJoule = Quantity<MoneyPerEnergy>;
 
 inline constexpr Unit<Time> seconds{1}, milliseconds{1e-3}, microseconds{1e-6}, nanoseconds{1e-9},
     picoseconds{1e-12};
@@ -157,5 +175,11 @@ inline constexpr Unit<OperationRate> flops_per_second{1}, gigaflops_per_second{1
     teraflops_per_second{1e12};
 inline constexpr Unit<TimePerData> seconds_per_byte{1};
 inline constexpr Unit<Rate> per_second{1};
+inline constexpr Unit<Energy> joules{1}, kilowatt_hours{3.6e6};
+inline constexpr Unit<Power> watts{1};
+inline constexpr Unit<EnergyPerData> joules_per_byte{1}, picojoules_per_byte{1e-12};
+inline constexpr Unit<EnergyPerOperation> joules_per_flop{1}, picojoules_per_flop{1e-12};
+inline constexpr Unit<Money> dollars{1};
+inline constexpr Unit<MoneyPerEnergy> dollars_per_joule{1}, dollars_per_kilowatt_hour{1 / 3.6e6};
 
 }  // namespace limen::model

@@ -28,6 +28,13 @@ inline Format law_class(const Machine& m, Format f) {
   return own == Format::fp8 ? Format::int8 : own == Format::fp4 ? Format::int4 : own;
 }
 
+// The matrix peak as a rate: infinite where it is not known, so that a limit computed with it still
+// cannot be beaten.
+inline FlopsPerSecond peak_rate(const Machine& m, Format f) {
+  const auto* peak = matrix_peak(m, f);
+  return peak ? peak->value : flops_per_second(double(INFINITY));
+}
+
 struct CollectiveLaw {
   Seconds alpha;
   SecondsPerByte beta;
@@ -132,21 +139,32 @@ inline int devices_needed(const Machine& m, Partition p) {
   return (p.ranks() + m.ranks_per_device - 1) / m.ranks_per_device;
 }
 
-// Needs memory.bandwidth and compute.bf16 or compute.fp32 (the reader of machine files insists on
-// them).
+// Needs memory.bandwidth (the reader of machine files insists on it).
 inline Rates rates(const Machine& m, const Workload& w, Partition p, const Demand& d) {
   // Ranks that share a device have a part of its memory, bandwidth and cores each.
   const double share = static_cast<double>(devices_needed(m, p)) / p.ranks();
   Rates r;
   r.capacity = m.memory_capacity ? m.memory_capacity->value * share : bytes(double(INFINITY));
   r.bandwidth = m.memory_bandwidth->value * share;
+  if (in_tiers(m)) {
+    const Bytes main = r.capacity;
+    r.capacity = bytes(0.0);
+    auto add = [&](Bytes capacity, BytesPerSecond bandwidth) {
+      r.capacity += capacity;
+      r.tiers.tier[r.tiers.count++] = {capacity * double(p.pp), bandwidth};
+    };
+    if (m.sram_capacity) add(m.sram_capacity->value * share, m.sram_bandwidth->value * share);
+    r.tiers.main = r.tiers.count;
+    add(main, r.bandwidth);
+    if (m.host_capacity) add(m.host_capacity->value * share, m.host_bandwidth->value * share);
+  }
   auto linear = [&](Format f) {
     const LinearLaw& law = m.law(law_class(m, f));
     PartRatesOf<double> part;
     part.efficiency = law.efficiency ? double(law.efficiency->value) : 1.0;
     part.fixed = law.fixed ? law.fixed->value : seconds(0.0);
     part.unpack = law.unpack ? law.unpack->value / share : seconds(0.0);
-    part.peak = matrix_peak(m, f)->value * share;
+    part.peak = peak_rate(m, f) * share;
     // A law that is lent may be of faster units.
     part.rate = law.rate ? std::min(law.rate->value * share, part.peak) : part.peak;
     return part;
@@ -158,8 +176,7 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
   attention = r.part(Part::linear);  // dispatched like a linear layer
   attention.efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;
   attention.unpack = seconds(0.0);
-  attention.peak =
-      matrix_peak(m, Format::bf16)->value * share;  // scores are computed in 16 bits or more
+  attention.peak = peak_rate(m, Format::bf16) * share;  // scores are computed in 16 bits or more
   attention.rate = attention.peak;
   r.scalar = m.compute_scalar ? m.compute_scalar->value * share : attention.peak;
   for (int i = 0; i < d.exchange_count; ++i) {

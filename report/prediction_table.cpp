@@ -20,10 +20,36 @@ nlohmann::ordered_json number(double v) {
   return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
 }
 
-nlohmann::ordered_json per_limit(const Step& s) {
+nlohmann::ordered_json per_limit(const Step& s, bool compute_known) {
   return {{"memory_bandwidth", s.memory.in(seconds)},
-          {"compute", s.compute.in(seconds)},
+          {"compute", number(compute_known ? s.compute.in(seconds) : NAN)},
           {"synchronization", s.sync.in(seconds)}};
+}
+
+nlohmann::ordered_json running(const Running& r) {
+  auto known = [](const auto& v, auto unit) {
+    return v ? nlohmann::ordered_json(v->in(unit)) : nlohmann::ordered_json(nullptr);
+  };
+  return {{"devices", r.devices},
+          {"devices_for_capacity", r.devices_for_capacity ? number(*r.devices_for_capacity)
+                                                          : nlohmann::ordered_json(nullptr)},
+          {"power_law", name(r.law)},
+          {"power_watts", known(r.power, watts)},
+          {"joules_per_token", known(r.per_token, joules)},
+          {"stps_per_watt",
+           r.stps_per_watt ? number(*r.stps_per_watt) : nlohmann::ordered_json(nullptr)},
+          {"capital_dollars_per_million_tokens", known(r.capital, dollars)},
+          {"electricity_dollars_per_million_tokens", known(r.electricity, dollars)},
+          {"evidence", r.evidence ? nlohmann::ordered_json(name(*r.evidence))
+                                  : nlohmann::ordered_json(nullptr)}};
+}
+
+constexpr const char* energy_row = " {:>7} {:>9} {:>9} {:>9} {:>9}  ";
+
+std::string energy_columns(const Running& r) {
+  auto text = [](const auto& v) { return v ? cards::to_text(*v, 3) : std::string("-"); };
+  return fmt::format(fmt::runtime(energy_row), r.devices, text(r.power), text(r.per_token),
+                     r.stps_per_watt ? figure(*r.stps_per_watt) : "-", text(r.million_tokens()));
 }
 
 }  // namespace
@@ -55,16 +81,23 @@ PredictedCase predicted(const Machine& m, const Case& c) {
   out.drafts = c.drafts;
   out.drafts.by = nullptr;
   if (c.drafts.tokens > 0) out.drafted_by = c.drafts.by ? c.drafts.by->name : "look-up";
+  out.running = running(m, c, out.prediction, out.prediction.stps);
+  out.running_ideal = running(m, c, out.prediction, out.prediction.stps_ideal);
   return out;
 }
 
-std::string to_table(const std::vector<PredictedCase>& cases) {
+std::string to_table(const std::vector<PredictedCase>& cases, bool energy) {
+  auto extra = [&](const char* a, const char* b, const char* c, const char* d, const char* e) {
+    return energy ? fmt::format(fmt::runtime(energy_row), a, b, c, d, e) : std::string();
+  };
   std::string out = fmt::format(
-      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}\n"
-      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}\n",
+      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}{}\n"
+      "{:>4} {:>4} {:>4} {:>4} {:>6}  {:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}{}\n",
       "tp", "pp", "ep", "dp", "batch", "tokens/s", "[90 % interval]", "ideal", "system",
-      "instances", "memory", "compute", "sync", "binding limit", "", "", "", "", "", "a user", "",
-      "a user", "tokens/s", "in all", "time", "time", "time", "(next, when it is better by)");
+      "instances", "memory", "compute", "sync",
+      extra("devices", "power", "energy", "tokens/s", "price of"), "binding limit", "", "", "", "",
+      "", "a user", "", "a user", "tokens/s", "in all", "time", "time", "time",
+      extra("in use", "", "a token", "a watt", "1M tokens"), "(next, when it is better by)");
   std::string heading;
   for (const auto& c : cases) {
     const auto& p = c.prediction;
@@ -91,13 +124,15 @@ std::string to_table(const std::vector<PredictedCase>& cases) {
     const std::string factor =
         std::isfinite(p.limits.factor)
             ? fmt::format("({} at {}x)", words(p.limits.next), figure(p.limits.factor))
-            : "(nothing next)";
+        : p.compute_known ? "(nothing next)"
+                          : "(compute unknown)";
     const std::string interval =
         p.utps_low < p.utps_high ? fmt::format("[{}, {}]", figure(p.utps_low), figure(p.utps_high))
                                  : "not calibrated";
-    out += fmt::format("{:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {} {}{}\n",
+    out += fmt::format("{:>9} {:>19} {:>9}  {:>9} {:>9}  {:>8} {:>8} {:>8}  {}{} {}{}\n",
                        figure(p.utps), interval, figure(p.utps_ideal), figure(p.stps), c.instances,
-                       time(p.step.memory), time(p.step.compute), time(p.step.sync),
+                       time(p.step.memory), p.compute_known ? time(p.step.compute) : "unknown",
+                       time(p.step.sync), energy ? energy_columns(c.running) : "",
                        words(p.limits.binding), factor,
                        p.extrapolated ? " extrapolated to these ranks" : "");
   }
@@ -111,6 +146,7 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
     const auto valid = [&](double v) {
       return p.fits ? number(v) : nlohmann::ordered_json(nullptr);
     };
+    const auto limits = [&](const Step& step) { return per_limit(step, p.compute_known); };
     out.push_back(nlohmann::ordered_json{{"model", c.model},
                                          {"machine", c.machine},
                                          {"tp", c.partition.tp},
@@ -147,8 +183,8 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"binding_limit_ideal", name(p.limits_ideal.binding)},
                                          {"step_seconds", p.step.total.in(seconds)},
                                          {"draft_seconds", p.drafting.in(seconds)},
-                                         {"seconds_per_limit", per_limit(p.step)},
-                                         {"seconds_per_limit_ideal", per_limit(p.ideal)},
+                                         {"seconds_per_limit", limits(p.step)},
+                                         {"seconds_per_limit_ideal", limits(p.ideal)},
                                          {"seconds_by_part",
                                           {{"linear", p.step.linear.in(seconds)},
                                            {"attention", p.step.attention.in(seconds)},
@@ -159,6 +195,9 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"bytes_held", p.held.in(bytes)},
                                          {"bytes_capacity", number(p.capacity.in(bytes))},
                                          {"largest_batch", number(p.largest_batch)},
+                                         {"compute_known", p.compute_known},
+                                         {"running", running(c.running)},
+                                         {"running_ideal", running(c.running_ideal)},
                                          {"extrapolated", p.extrapolated}});
   }
   return out.dump(2) + "\n";

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/prediction.hpp"
+#include "model/energy.hpp"
 
 namespace limen::report {
 
@@ -15,13 +15,15 @@ struct PredictedCase {
   model::Prediction prediction;
   model::Drafts drafts{};
   std::string drafted_by{};  // the name; drafts.by may be gone
-  int instances = 1;  // of this partition, on all devices of the machine; 0: it does not fit
+  int instances = 1;         // of this partition, on all devices of the machine; 0: it does not fit
+  model::Running running{}, running_ideal{};
 };
 
 // A case as it was predicted.
 PredictedCase predicted(const model::Machine& machine, const model::Case& c);
 
-std::string to_table(const std::vector<PredictedCase>& cases);
+// `energy` adds what running a case takes, where its machine says it.
+std::string to_table(const std::vector<PredictedCase>& cases, bool energy = false);
 std::string to_json(const std::vector<PredictedCase>& cases);
 
 // A limit's name for a reader: "memory bandwidth".

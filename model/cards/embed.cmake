@@ -1,9 +1,11 @@
 # Writes the built-in cards into one C++ file: limen_embed_cards(OUT).
 function(limen_embed_cards out)
   set(text "#include \"model/cards/embedded.hpp\"\nnamespace limen::cards {\n")
-  foreach(kind IN ITEMS machines models)
+  foreach(kind IN ITEMS machines networks models)
     if(kind STREQUAL "machines")
       file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cards/hardware/*.toml")
+    elseif(kind STREQUAL "networks")
+      file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cards/networks/*.toml")
     else()
       file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cards/models/*.json")
     endif()

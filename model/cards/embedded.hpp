@@ -1,4 +1,5 @@
-// The cards that are built in: the files of hardware/ and models/, put into the program by CMake.
+// The cards that are built in: the files of hardware/, networks/ and models/, put into the program
+// by CMake.
 #pragma once
 
 #include <string_view>
@@ -11,6 +12,7 @@ struct EmbeddedCard {
   std::string_view text;
 };
 const std::vector<EmbeddedCard>& embedded_machines();
+const std::vector<EmbeddedCard>& embedded_networks();
 const std::vector<EmbeddedCard>& embedded_models();
 
 }  // namespace limen::cards

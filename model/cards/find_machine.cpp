@@ -1,10 +1,6 @@
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
 #include <fmt/format.h>
 
-#include "model/cards/embedded.hpp"
+#include "model/cards/card_source.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
@@ -22,24 +18,44 @@ std::vector<std::string> machine_names() {
 }
 
 model::Machine find_machine(const std::string& name) {
-  for (const auto& card : embedded_machines()) {
-    if (card.name == name)
-      return read_machine(card.text, std::string(card.name) + ".toml (built in)");
+  const CardSource source = card_source(embedded_machines(), "machine", name, "", "--machine");
+  return read_machine(source.text, source.origin, source.folder);
+}
+
+void check_tiers(const model::Machine& m, const std::string& where) {
+  const BytesPerSecond main = m.memory_bandwidth->value;
+  for (const auto& [name, capacity, bandwidth] :
+       {std::tuple{"sram", &m.sram_capacity, &m.sram_bandwidth},
+        {"host", &m.host_capacity, &m.host_bandwidth}}) {
+    if (capacity->has_value() != bandwidth->has_value()) {
+      throw Error(fmt::format("{}: {}.capacity and {}.bandwidth belong together: give both", where,
+                              name, name));
+    }
   }
-  const bool is_path =
-      name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".toml"));
-  if (!is_path) {
-    throw Error(fmt::format("--machine: unknown machine '{}'{} (a machine file ends in .toml)",
-                            name, suggestion(name, machine_names())));
+  if (m.sram_bandwidth && m.sram_bandwidth->value < main)
+    throw Error(where + ": sram.bandwidth is below memory.bandwidth; tiers go from fast to slow");
+  if (m.host_bandwidth && m.host_bandwidth->value > main)
+    throw Error(where + ": host.bandwidth is above memory.bandwidth; tiers go from fast to slow");
+}
+
+void displace_fits(model::Machine& m, std::string_view key) {
+  if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
+  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
+      {Exchange::all_reduce, &m.all_reduce},
+      {Exchange::all_gather, &m.all_gather},
+      {Exchange::reduce_scatter, &m.reduce_scatter},
+      {Exchange::all_to_all, &m.all_to_all}};
+  for (const auto& [kind, pieces] : kinds) {
+    for (auto& piece : *pieces) {
+      if (key == "sync.tp") {
+        piece.alpha = *m.sync_tp;
+      } else {
+        const auto& p = *m.sync_tp_bandwidth;
+        piece.beta = Parameter<SecondsPerByte>::exact(
+            link_time(m.sync_tp_bandwidth, kind, piece.ranks), p.evidence, p.source);
+      }
+    }
   }
-  std::ifstream file(name);
-  if (!file || std::filesystem::is_directory(name)) {
-    throw Error(
-        fmt::format("--machine: cannot read '{}'; limen calibrate writes such a file", name));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return read_machine(text.str(), name);
 }
 
 double parse_parameter(const std::string& key, std::string_view value, const std::string& where) {
@@ -59,7 +75,7 @@ double parse_parameter(const std::string& key, std::string_view value, const std
     using Q = decltype(p->value);
     found = parse<Q>(value, where).in(Unit<typename Q::dimension>{1.0});
     if (std::is_same_v<Q, Quantity<Scalar>> && *found > 1)
-      throw Error(fmt::format("{}: an efficiency above 1 is impossible", where));
+      throw Error(fmt::format("{}: a share or efficiency above 1 is impossible", where));
   });
   if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));
   return *found;

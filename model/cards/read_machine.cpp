@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "model/cards/card_source.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
 #include "model/error.hpp"
@@ -60,7 +61,7 @@ class Reader {
     p.source = text(*t, "source", name);
     if constexpr (std::is_same_v<Q, Quantity<Scalar>>) {
       if (double(p.value) > 1)
-        throw Error(where(*node, name) + ": an efficiency above 1 is impossible");
+        throw Error(where(*node, name) + ": a share or efficiency above 1 is impossible");
     }
     out = p;
   }
@@ -117,8 +118,7 @@ class Reader {
   Evidence evidence(const toml::table& table, const std::string& name) {
     const std::string word = text(table, "evidence", name);
     std::vector<std::string> known;
-    for (Evidence e :
-         {Evidence::measured, Evidence::fitted, Evidence::datasheet, Evidence::hypothetical}) {
+    for (Evidence e : evidences) {
       if (word == model::name(e)) return e;
       known.emplace_back(model::name(e));
     }
@@ -184,9 +184,11 @@ void for_each_entry(Reader& reader, const toml::table& root, std::string name, F
   }
 }
 
-}  // namespace
+// The cards on the way from the file to its bases.
+using Chain = std::vector<std::string>;
 
-model::Machine read_machine(std::string_view text, const std::string& origin) {
+Machine read(std::string_view text, const std::string& origin, const std::string& folder,
+             Chain chain) {
   toml::table root;
   try {
     root = toml::parse(text, origin);
@@ -204,28 +206,52 @@ model::Machine read_machine(std::string_view text, const std::string& origin) {
                             origin, schema, machine_schema));
   }
   Machine m;
+  if (const toml::node* base = reader.wanted(root, "base", "base")) {
+    const std::string where = reader.where(*base, "base");
+    const CardSource source = card_source(embedded_machines(), "machine",
+                                          reader.text(root, "base", "base"), folder, where);
+    chain.push_back(origin);
+    for (const auto& one : chain) {
+      if (one != source.origin) continue;
+      throw Error(fmt::format("{}: a card cannot be its own base: {} -> {}", where,
+                              fmt::join(chain, " -> "), source.origin));
+    }
+    m = read(source.text, source.origin, source.folder, chain);
+  }
+  if (const toml::node* network = reader.wanted(root, "network", "network")) {
+    const CardSource source =
+        card_source(embedded_networks(), "network", reader.text(root, "network", "network"), folder,
+                    reader.where(*network, "network"));
+    connect(m, read_network(source.text, source.origin));
+  }
   m.name = reader.text(root, "name", "name");
   if (reader.wanted(root, "description", "description"))
     m.description = reader.text(root, "description", "description");
-  m.devices = reader.count(root, "devices", "devices", 1);
-  m.ranks_per_device = reader.count(root, "ranks_per_device", "ranks_per_device", 1);
-  if (root.contains("devices_per_node")) {
-    m.devices_per_node = reader.count(root, "devices_per_node", "devices_per_node", 0);
-  }
+  m.devices = reader.count(root, "devices", "devices", m.devices);
+  m.ranks_per_device =
+      reader.count(root, "ranks_per_device", "ranks_per_device", m.ranks_per_device);
+  m.devices_per_node =
+      reader.count(root, "devices_per_node", "devices_per_node", m.devices_per_node);
   for_each_parameter(m, [&](const std::string& name, auto& p) {
     std::string key = name;
     const toml::table* table = descend(root, key);
-    static const toml::table none;
-    reader.parameter(table ? *table : none, key, name, p);
+    if (!table) {
+      static const toml::table none;
+      table = &none;
+    }
+    reader.parameter(*table, key, name, p);
+    if (table->contains(key)) displace_fits(m, name);
   });
   for (Format f : formats) {
     const std::string name = fmt::format("linear.{}.scatter", model::name(f));
     std::string key = name;
     const toml::table* table = descend(root, key);
     static const toml::table none;
-    m.law(f).scatter = reader.number(table ? *table : none, key, name, 0);
+    m.law(f).scatter = reader.number(table ? *table : none, key, name, m.law(f).scatter);
   }
   for_each_collective(m, [&](const std::string& name, auto& pieces) {
+    auto inherited = std::move(pieces);
+    pieces.clear();
     for_each_entry(reader, root, name, [&](const toml::table& t) {
       CollectivePiece piece;
       piece.ranks = reader.count(t, "ranks", name + ".ranks", 0);
@@ -238,7 +264,10 @@ model::Machine read_machine(std::string_view text, const std::string& origin) {
       piece.scatter = reader.number(t, "scatter", name + ".scatter", 0);
       pieces.push_back(piece);
     });
+    if (pieces.empty()) pieces = std::move(inherited);
   });
+  auto inherited_levels = std::move(m.levels);
+  m.levels.clear();
   for_each_entry(reader, root, "memory.level", [&](const toml::table& t) {
     MemoryLevel level;
     level.name = reader.text(t, "name", "memory.level");
@@ -253,17 +282,36 @@ model::Machine read_machine(std::string_view text, const std::string& origin) {
     reader.parameter(t, "latency", "memory.level.latency", level.latency);
     m.levels.push_back(level);
   });
+  if (m.levels.empty()) m.levels = std::move(inherited_levels);
   if (const toml::node* list = reader.wanted(root, "unidentified", "unidentified")) {
     const toml::array* words = list->as_array();
     if (!words) throw Error(reader.where(*list, "unidentified") + ": must be a list of text");
+    m.unidentified.clear();
     for (const auto& w : *words) m.unidentified.push_back(w.value_or(std::string()));
   }
   reader.check_all_used();
+  return m;
+}
+
+}  // namespace
+
+model::Machine read_machine(std::string_view text, const std::string& origin,
+                            const std::string& folder) {
+  const Machine m = read(text, origin, folder, {});
   if (!m.memory_bandwidth)
     throw Error(origin + ": memory.bandwidth is missing; without it nothing can be predicted");
-  if (!matrix_peak(m, Format::bf16))
-    throw Error(origin +
-                ": compute.bf16 or compute.fp32 is missing; without it nothing can be predicted");
+  check_tiers(m, origin);
+  return m;
+}
+
+model::Machine read_network(std::string_view text, const std::string& origin) {
+  const Machine m = read(text, origin, "", {});
+  for_each_parameter(m, [&](const std::string& name, const auto& p) {
+    if (p && (name.rfind("sync.", 0) != 0 || name == "sync.barrier")) {
+      throw Error(
+          fmt::format("{}: a network has sync.* keys of links alone, not {}", origin, name));
+    }
+  });
   return m;
 }
 

@@ -28,8 +28,10 @@ inline std::string suggestion(std::string_view word, const std::vector<std::stri
   std::size_t best = word.size() / 2 + 1;
   const std::string* nearest = nullptr;
   for (const auto& k : known) {
-    const std::size_t d = edit_distance(word, k);
-    if (d < best) {
+    // What is cut short is nearer than what is spelt wrong.
+    const bool cut = word.size() > 2 && k.compare(0, word.size(), word) == 0;
+    const std::size_t d = cut ? 0 : edit_distance(word, k);
+    if (d < best || (cut && nearest && d == best && k.size() < nearest->size())) {
       best = d;
       nearest = &k;
     }

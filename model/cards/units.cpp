@@ -25,9 +25,9 @@ template <class D>
 struct Table;
 template <>
 struct Table<Time> {
-  static constexpr Symbol rows[] = {{"s", 1, true},     {"ms", 1e-3, true},
-                                    {"us", 1e-6, true}, {"\u00b5s", 1e-6, false},
-                                    {"ns", 1e-9, true}, {"ps", 1e-12, true}};
+  static constexpr Symbol rows[] = {
+      {"s", 1, true},     {"ms", 1e-3, true},  {"us", 1e-6, true}, {"\u00b5s", 1e-6, false},
+      {"ns", 1e-9, true}, {"ps", 1e-12, true}, {"h", 3600, false}, {"years", 31557600, true}};
   static constexpr bool zero = true;
   static constexpr std::string_view example = "1 us";
 };
@@ -75,6 +75,54 @@ struct Table<TimePerData> {
                                     {"ps/B", 1e-12, true}, {"fs/B", 1e-15, true}};
   static constexpr bool zero = true;
   static constexpr std::string_view example = "20 ps/B";
+};
+template <>
+struct Table<Energy> {
+  static constexpr Symbol rows[] = {{"kJ", 1e3, true},
+                                    {"J", 1, true},
+                                    {"mJ", 1e-3, true},
+                                    {"uJ", 1e-6, true},
+                                    {"kWh", 3.6e6, false}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "1.5 J";
+};
+template <>
+struct Table<Power> {
+  static constexpr Symbol rows[] = {
+      {"MW", 1e6, true}, {"kW", 1e3, true}, {"W", 1, true}, {"mW", 1e-3, true}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "700 W";
+};
+template <>
+struct Table<EnergyPerData> {
+  static constexpr Symbol rows[] = {{"J/B", 1, true},
+                                    {"nJ/B", 1e-9, true},
+                                    {"pJ/B", 1e-12, true},
+                                    {"fJ/B", 1e-15, true},
+                                    {"pJ/bit", 8e-12, false}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "30 pJ/B";
+};
+template <>
+struct Table<EnergyPerOperation> {
+  static constexpr Symbol rows[] = {{"J/FLOP", 1, true},
+                                    {"nJ/FLOP", 1e-9, true},
+                                    {"pJ/FLOP", 1e-12, true},
+                                    {"fJ/FLOP", 1e-15, true}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "0.5 pJ/FLOP";
+};
+template <>
+struct Table<Money> {
+  static constexpr Symbol rows[] = {{"$", 1, true}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "25000 $";
+};
+template <>
+struct Table<MoneyPerEnergy> {
+  static constexpr Symbol rows[] = {{"$/kWh", 1 / 3.6e6, true}, {"$/J", 1, false}};
+  static constexpr bool zero = true;
+  static constexpr std::string_view example = "0.1 $/kWh";
 };
 template <>
 struct Table<Scalar> {
@@ -174,6 +222,12 @@ LIMEN_UNITS(BytesPerSecond)
 LIMEN_UNITS(FlopsPerSecond)
 LIMEN_UNITS(SecondsPerByte)
 LIMEN_UNITS(Quantity<Scalar>)
+LIMEN_UNITS(Joules)
+LIMEN_UNITS(Watts)
+LIMEN_UNITS(JoulesPerByte)
+LIMEN_UNITS(JoulesPerFlop)
+LIMEN_UNITS(Dollars)
+LIMEN_UNITS(DollarsPerJoule)
 #undef LIMEN_UNITS
 
 }  // namespace limen::cards

@@ -164,7 +164,7 @@ void Evaluator::evaluate(std::uint64_t first, std::size_t n, Figures& out) {
   }
   for (std::size_t done = 0; done < n;) {
     const std::uint64_t run = std::min<std::uint64_t>(n - done, at_.run());
-    if (plain_ || (routed_ && run < least_run)) {
+    if (plain_ || in_tiers(prepared_->machine) || (routed_ && run < least_run)) {
       one_by_one(run, out, done);
       done += run;
       continue;

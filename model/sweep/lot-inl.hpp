@@ -12,31 +12,34 @@ namespace limen::model {
 
 template <class L>
 struct LotOf {
-  // A pack of rates has the fields of Rates, each in as many lanes.
-  static constexpr std::size_t fields = sizeof(Rates) / sizeof(double);
-  static_assert(sizeof(RatesOf<L>) == L::size * sizeof(Rates) &&
-                    std::is_trivially_copyable_v<Rates> && std::is_trivially_copyable_v<RatesOf<L>>,
-                "RatesOf<S> must hold nothing but S");
+  // A pack of rates has the fields of the plain ones, each in as many lanes. There are no tiers:
+  // machines with them take the plain path.
+  using Flat = FlatRatesOf<double>;
+  using Pack = FlatRatesOf<L>;
+  static constexpr std::size_t fields = sizeof(Flat) / sizeof(double);
+  static_assert(sizeof(Pack) == L::size * sizeof(Flat) && std::is_trivially_copyable_v<Flat> &&
+                    std::is_trivially_copyable_v<Pack>,
+                "FlatRatesOf<S> must hold nothing but S");
 
   static RatesOf<L> gathered(const Lot& lot, std::size_t i) {
     std::array<double, fields> of[L::size];
     for (std::size_t l = 0; l < L::size; ++l)
-      std::memcpy(&of[l], &lot.rates[lot.which[i + l]], sizeof of[l]);
+      std::memcpy(&of[l], static_cast<const Flat*>(&lot.rates[lot.which[i + l]]), sizeof of[l]);
     std::array<L, fields> lanes;
     for (std::size_t f = 0; f < fields; ++f) {
       for (std::size_t l = 0; l < L::size; ++l) lanes[f].pack[l] = of[l][f];
     }
     RatesOf<L> r;
-    std::memcpy(static_cast<void*>(&r), &lanes, sizeof r);
+    std::memcpy(static_cast<void*>(static_cast<Pack*>(&r)), &lanes, sizeof lanes);
     return r;
   }
   static RatesOf<L> repeated(const Rates& rates) {
     std::array<double, fields> one;
-    std::memcpy(&one, &rates, sizeof one);
+    std::memcpy(&one, static_cast<const Flat*>(&rates), sizeof one);
     std::array<L, fields> lanes;
     for (std::size_t f = 0; f < fields; ++f) lanes[f] = L(one[f]);
     RatesOf<L> r;
-    std::memcpy(static_cast<void*>(&r), &lanes, sizeof r);
+    std::memcpy(static_cast<void*>(static_cast<Pack*>(&r)), &lanes, sizeof lanes);
     return r;
   }
 

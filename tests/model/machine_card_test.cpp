@@ -1,9 +1,13 @@
 #include "model/cards/machine_card.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "model/error.hpp"
+#include "model/resolve.hpp"
 
 namespace limen::cards {
 namespace {
@@ -94,10 +98,127 @@ TEST(MachineCard, ErrorsSayWhereAndWhat) {
       error_of(good +
                "[memory.efficiency]\nvalue = \"1.2\"\nevidence = \"fitted\"\nsource = \"s\"\n"),
       HasSubstr("efficiency above 1"));
-  EXPECT_THAT(error_of(with("bf16", "fp8")), HasSubstr("compute.bf16 or compute.fp32 is missing"));
+  EXPECT_EQ(error_of(with("bf16", "fp8")), "no error");  // without a peak compute is unknown
   EXPECT_THAT(error_of(good + "[[sync.all_reduce]]\nranks = 1\n"), HasSubstr("2 or more"));
   EXPECT_THAT(error_of(with("name = \"m\"", "name = \"m\"\ndevices = 0")),
               HasSubstr("whole number from 1"));
+}
+
+std::string derived(const std::string& rest, const std::string& base = "xpu-hbm3") {
+  return "schema = 1\nname = \"d\"\nbase = \"" + base + "\"\n" + rest;
+}
+
+TEST(MachineCard, ADerivedCardHasWhatDiffersAndTheRestOfItsBase) {
+  const auto base = find_machine("xpu-hbm3");
+  const auto m = read_machine(
+      derived(
+          "devices = 7\n[memory]\nbandwidth = { value = \"9 TB/s\", evidence = \"hypothetical\", "
+          "source = \"s\" }\n"),
+      "d.toml");
+  EXPECT_EQ(m.name, "d");
+  EXPECT_EQ(m.devices, 7);
+  EXPECT_EQ(m.memory_bandwidth->value.in(model::terabytes_per_second), 9);
+  EXPECT_EQ(m.memory_capacity->value, base.memory_capacity->value);
+  EXPECT_EQ(m.memory_capacity->source, base.memory_capacity->source);
+  EXPECT_EQ(m.all_reduce.size(), base.all_reduce.size());
+  EXPECT_EQ(m.description, base.description);
+  // Over two steps, and a latency that is named takes the place of what was fitted.
+  const auto sync = read_machine(
+      derived("[sync]\ntp = { value = \"7 us\", evidence = \"hypothetical\", source = \"s\" }\n",
+              "xpu-hbm3e"),
+      "d.toml");
+  for (const auto& piece : sync.all_reduce)
+    EXPECT_DOUBLE_EQ(piece.alpha.value.in(model::microseconds), 7);
+  EXPECT_EQ(sync.memory_bandwidth->value.in(model::terabytes_per_second), 8);
+}
+
+TEST(MachineCard, BasesThatAreUnknownOrCircularAreErrors) {
+  EXPECT_THAT(
+      error_of(derived("", "h100-sx")),
+      HasSubstr("card.toml:3:8: base: unknown machine 'h100-sx'; did you mean 'h100-sxm'?"));
+  EXPECT_THAT(error_of(derived("[memory]\nbandwith = 1\n")),
+              HasSubstr("did you mean 'memory.bandwidth'"));
+  const auto folder = std::filesystem::path(testing::TempDir());
+  auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+  };
+  write("limen_a.toml", "schema = 1\nname = \"a\"\nbase = \"limen_b.toml\"\n");
+  write("limen_b.toml", "schema = 1\nname = \"b\"\nbase = \"limen_a.toml\"\n");
+  write("limen_c.toml", derived("", "limen_d.toml"));
+  write("limen_d.toml", derived(""));
+  try {
+    find_machine((folder / "limen_a.toml").string());
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("cannot be its own base"));
+  }
+  EXPECT_EQ(find_machine((folder / "limen_c.toml").string()).devices, 128);
+}
+
+TEST(MachineCard, NetworksTakeThePlaceOfLinks) {
+  for (const auto& name : network_names()) {
+    const auto network = find_network(name);
+    EXPECT_EQ(network.name, name);
+    EXPECT_TRUE(network.sync_tp || network.sync_net) << name;
+  }
+  model::Machine m = find_machine("h100-8");
+  connect(m, find_network("infiniband-ndr"));  // between nodes: what is within stays
+  EXPECT_TRUE(m.sync_net && !m.all_reduce.empty());
+  connect(m, find_network("optical-200ns"));
+  EXPECT_TRUE(m.all_reduce.empty());
+  EXPECT_FALSE(m.sync_floor);
+  EXPECT_DOUBLE_EQ(m.sync_tp->value.in(model::nanoseconds), 200);
+  const auto card = read_machine(derived("network = \"optical-200ns\"\n"), "d.toml");
+  EXPECT_TRUE(card.all_reduce.empty());
+  EXPECT_THAT(error_of(derived("network = \"optical-20ns\"\n")),
+              HasSubstr("network: unknown network"));
+  try {
+    read_network(good, "n.toml");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(),
+                HasSubstr("a network has sync.* keys of links alone, not memory.bandwidth"));
+  }
+}
+
+TEST(MachineCard, TiersAreCompleteAndInOrder) {
+  auto tier = [](const char* name, const char* capacity, const char* bandwidth) {
+    std::string s = good + "[" + name + "]\n";
+    if (*capacity)
+      s += std::string("capacity = { value = \"") + capacity +
+           "\", evidence = \"hypothetical\", source = \"s\" }\n";
+    if (*bandwidth)
+      s += std::string("bandwidth = { value = \"") + bandwidth +
+           "\", evidence = \"hypothetical\", source = \"s\" }\n";
+    return s;
+  };
+  EXPECT_EQ(error_of(tier("sram", "1 GB", "10 TB/s")), "no error");
+  EXPECT_EQ(error_of(tier("host", "1 TB", "64 GB/s")), "no error");
+  EXPECT_THAT(error_of(tier("sram", "1 GB", "")), HasSubstr("belong together"));
+  EXPECT_THAT(error_of(tier("sram", "1 GB", "0.5 TB/s")), HasSubstr("from fast to slow"));
+  EXPECT_THAT(error_of(tier("host", "1 TB", "2 TB/s")), HasSubstr("from fast to slow"));
+}
+
+TEST(MachineCard, EveryValueOfABuiltInCardSaysWhereItComesFrom) {
+  int unverified = 0;
+  for (const auto& name : machine_names()) {
+    const auto m = find_machine(name);
+    for_each_parameter(m, [&](const std::string& key, const auto& p) {
+      if (!p) return;
+      EXPECT_FALSE(p->source.empty()) << name << " " << key;
+      if (p->evidence == model::Evidence::unverified) ++unverified;
+    });
+  }
+  EXPECT_GE(unverified, 90);
+}
+
+// The table has no matrix peak of eight devices: they are cards all the same.
+TEST(MachineCard, WithoutAMatrixPeakComputeIsUnknown) {
+  for (const char* name : {"rtx-3070", "rtx-3080-10gb", "rtx-3080-ti", "rtx-4070-ti", "rtx-4080",
+                           "rtx-4000-ada", "rtx-5000-ada", "rtx-6000-ada"}) {
+    const auto m = find_machine(name);
+    EXPECT_EQ(model::matrix_peak(m, model::Format::bf16), nullptr) << name;
+  }
 }
 
 TEST(MachineCard, SetIsAsStrictAsAFile) {
@@ -115,6 +236,12 @@ TEST(MachineCard, SetIsAsStrictAsAFile) {
   EXPECT_THAT(set_error("memory.bandwidth=18"), HasSubstr("has no unit"));
   EXPECT_THAT(set_error("bandwidth=18TB/s"), HasSubstr("unknown key 'bandwidth'"));
   EXPECT_THAT(set_error("memory.efficiency=1.5"), HasSubstr("above 1"));
+  EXPECT_EQ(set_error("host.capacity=1TB"), "no error");  // new, too
+  EXPECT_EQ(set_error("devices_per_node=8"), "no error");
+  EXPECT_EQ(set_error("cost.device=25000$"), "no error");
+  EXPECT_THAT(set_error("energy.memory=30"), HasSubstr("has no unit"));
+  EXPECT_THAT(set_error("power.idle=-5W"), HasSubstr("zero or more"));
+  EXPECT_THAT(set_error("power.idel=5W"), HasSubstr("did you mean 'power.idle'"));
   EXPECT_THAT(set_error("devices=0"), HasSubstr("at least 1"));
 }
 

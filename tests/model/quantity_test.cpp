@@ -22,6 +22,11 @@ static_assert(std::is_same_v<decltype(bytes(1.0) / bytes_per_second(1.0)), Secon
 static_assert(std::is_same_v<decltype(flops(1.0) / flops_per_second(1.0)), Seconds>);
 static_assert(std::is_same_v<decltype(seconds_per_byte(1.0) * bytes(1.0)), Seconds>);
 static_assert(std::is_convertible_v<decltype(seconds(1.0) / seconds(2.0)), double>);
+static_assert(std::is_same_v<decltype(watts(1.0) * seconds(1.0)), Joules>);
+static_assert(std::is_same_v<decltype(joules_per_byte(1.0) * bytes(1.0)), Joules>);
+static_assert(std::is_same_v<decltype(joules_per_flop(1.0) * flops(1.0)), Joules>);
+static_assert(std::is_same_v<decltype(dollars_per_joule(1.0) * joules(1.0)), Dollars>);
+static_assert(!Addable<Watts, Joules> && !Addable<Dollars, double>);
 static_assert(Addable<Seconds, Seconds>);
 static_assert(!Addable<Seconds, Bytes>);
 static_assert(!Addable<Seconds, double>);

@@ -36,6 +36,22 @@ TEST(Units, AreNeeded) {
               HasSubstr("did you mean 'TB/s'?"));
 }
 
+TEST(Units, PowerEnergyAndMoney) {
+  EXPECT_DOUBLE_EQ(parse<Watts>("1.2 kW", "x").in(watts), 1200);
+  EXPECT_DOUBLE_EQ(parse<JoulesPerByte>("30 pJ/B", "x").in(joules_per_byte), 30e-12);
+  EXPECT_DOUBLE_EQ(parse<JoulesPerByte>("3.75 pJ/bit", "x").in(picojoules_per_byte), 30);
+  EXPECT_DOUBLE_EQ(parse<JoulesPerFlop>("0.5pJ/FLOP", "x").in(picojoules_per_flop), 0.5);
+  EXPECT_DOUBLE_EQ(parse<Dollars>("25000$", "x").in(dollars), 25000);
+  EXPECT_DOUBLE_EQ(parse<Seconds>("4 years", "x").in(seconds), 4 * 365.25 * 86400);
+  EXPECT_NEAR((parse<DollarsPerJoule>("0.1 $/kWh", "x") * kilowatt_hours(10.0)).in(dollars), 1,
+              1e-12);
+  EXPECT_EQ(to_text(parse<DollarsPerJoule>("0.1 $/kWh", "x")), "0.1 $/kWh");
+  EXPECT_THAT(error_of([] { parse<Watts>("700", "key"); }), HasSubstr("write for example 700 W"));
+  EXPECT_THAT(error_of([] { parse<Watts>("nan W", "key"); }), HasSubstr("key: "));
+  EXPECT_THAT(error_of([] { parse<Dollars>("-1 $", "key"); }), HasSubstr("zero or more"));
+  EXPECT_THAT(error_of([] { parse<JoulesPerByte>("30 W", "key"); }), HasSubstr("unknown unit 'W'"));
+}
+
 TEST(Units, RefuseWhatIsNoMeasure) {
   for (const char* bad : {"", "fast", "nan TB/s", "inf TB/s", "-1 TB/s", "0 TB/s", "1e999 TB/s",
                           "1e300 PB/s", "--3 TB/s", "TB/s"}) {
