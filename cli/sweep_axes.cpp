@@ -190,6 +190,11 @@ model::Grid grid_of(const SweepAxes& a) {
     if (largest(g.pp) > t.layers())
       throw Error(fmt::format("--pp {}: {} has only {} layers", largest(g.pp), t.name, t.layers()));
   }
+  for (model::Machine m : g.machines) {
+    for (const auto& axis : g.machine_axes)
+      model::parameter_setter(m, axis.key, "sweep")(axis.values.front());
+    cards::check_tiers(m, "--set");
+  }
   if (!a.draws.empty()) {
     g.draws = static_cast<std::uint64_t>(cards::parse_count(a.draws, "--monte-carlo"));
     g.seed = a.seed;

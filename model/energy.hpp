@@ -61,7 +61,7 @@ inline Joules dynamic_energy(const Machine& m, const Demand& d, const Rates& r, 
     for (const auto& part : d.parts) sum += part.work.moved() * of(e.memory);
   } else {
     const std::optional<Parameter<JoulesPerByte>>* of_tier[most_tiers] = {&e.memory, &e.host};
-    if (m.sram_capacity) of_tier[0] = &e.sram, of_tier[1] = &e.memory, of_tier[2] = &e.host;
+    if (has_sram(m)) of_tier[0] = &e.sram, of_tier[1] = &e.memory, of_tier[2] = &e.host;
     for (const auto& part : placed(r.tiers, d)) {
       for (std::size_t k = 0; k < r.tiers.count; ++k) sum += part[k] * of(*of_tier[k]);
     }

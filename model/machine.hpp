@@ -108,8 +108,10 @@ struct Machine {
   const LinearLaw& law(Format f) const { return linear[static_cast<int>(facts(f).family)]; }
 };
 
-// True if the memory has a second tier.
-inline bool in_tiers(const Machine& m) { return m.sram_capacity || m.host_capacity; }
+// Whether the memory has a tier above or below the main one: with a capacity and a bandwidth.
+inline bool has_sram(const Machine& m) { return m.sram_capacity && m.sram_bandwidth; }
+inline bool has_host(const Machine& m) { return m.host_capacity && m.host_bandwidth; }
+inline bool in_tiers(const Machine& m) { return has_sram(m) || has_host(m); }
 
 // Calls f(key, pieces) for each kind of collective that has laws of its own.
 template <class M, class F>

@@ -153,10 +153,10 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
       r.capacity += capacity;
       r.tiers.tier[r.tiers.count++] = {capacity * double(p.pp), bandwidth};
     };
-    if (m.sram_capacity) add(m.sram_capacity->value * share, m.sram_bandwidth->value * share);
+    if (has_sram(m)) add(m.sram_capacity->value * share, m.sram_bandwidth->value * share);
     r.tiers.main = r.tiers.count;
     add(main, r.bandwidth);
-    if (m.host_capacity) add(m.host_capacity->value * share, m.host_bandwidth->value * share);
+    if (has_host(m)) add(m.host_capacity->value * share, m.host_bandwidth->value * share);
   }
   auto linear = [&](Format f) {
     const LinearLaw& law = m.law(law_class(m, f));

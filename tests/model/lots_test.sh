@@ -6,7 +6,7 @@ nm=$1
 shift
 for object in "$@"; do
   case $object in *lot_avx*) ;; *) continue ;; esac
-  shared=$("$nm" -C --defined-only "$object" | grep -E ' [TWVu] ' | grep -vE 'evaluate_lot_avx|LotOf<|Lanes<') && {
+  shared=$("$nm" -C --defined-only "$object" | grep -E ' [TW] ' | grep -vE 'evaluate_lot_avx|LotOf<|Lanes<') && {
     echo "$object: $shared"
     exit 1
   }
