@@ -49,6 +49,28 @@ std::string names_of(const std::vector<results::Run>& runs) {
   return names;
 }
 
+// GPUs of the runs: of each the number that all have, and the memory of the smallest.
+void add_gpus(const std::vector<results::Run>& runs, Draft& draft) {
+  std::size_t devices = 0;
+  std::int64_t least = 0;
+  for (const results::Run& run : runs) {
+    const auto& memory = run.provenance.gpu_memory_bytes;
+    if (memory.empty()) continue;
+    devices = devices == 0 ? memory.size() : std::min(devices, memory.size());
+    const auto smallest = *std::min_element(memory.begin(), memory.end());
+    least = least == 0 ? smallest : std::min(least, smallest);
+  }
+  draft.machine.devices = static_cast<int>(std::max<std::size_t>(1, devices));
+  draft.machine.ranks_per_device = 1;
+  if (least == 0) {
+    draft.machine.unidentified.emplace_back(
+        "memory.capacity: the runs do not say how much memory a GPU has");
+    return;
+  }
+  draft.machine.memory_capacity = model::Parameter<model::Bytes>::exact(
+      model::bytes(static_cast<double>(least)), model::Evidence::measured, draft.source);
+}
+
 // The memory of the smallest host: installed, or what its cgroup leaves.
 void add_capacity(const std::vector<results::Run>& runs, Draft& draft) {
   std::int64_t least = 0;
@@ -69,8 +91,20 @@ void add_capacity(const std::vector<results::Run>& runs, Draft& draft) {
 
 }  // namespace
 
-Calibration calibrate(const std::vector<results::Run>& runs, const std::string& name) {
-  const Observations observed = gather(runs);
+Calibration calibrate(const std::vector<results::Run>& runs, const std::string& name,
+                      Subject subject) {
+  Observations observed = gather(runs);
+  const bool gpus = subject == Subject::gpu || (subject == Subject::whatever && has_gpus(observed));
+  if (gpus && !has_gpus(observed))
+    throw Error(
+        fmt::format("no GPU to calibrate from: no valid samples of gpu.stream in {} (limen "
+                    "show lists why)",
+                    names_of(runs)));
+  if (gpus) {
+    observed = as_devices(observed);
+  } else {
+    std::erase_if(observed.all, [](const Observation& o) { return o.probe.rfind("gpu.", 0) == 0; });
+  }
   if (observed.all.empty())
     throw Error(
         fmt::format("nothing to calibrate from: no valid samples in {} (limen show lists why)",
@@ -80,6 +114,16 @@ Calibration calibrate(const std::vector<results::Run>& runs, const std::string& 
   draft.notes = observed.notes;
   const results::Provenance& first = runs[0].provenance;
   draft.machine.name = !name.empty() ? name : !first.host.empty() ? first.host : "measured";
+  if (gpus) {
+    draft.machine.description = first.gpu_model;
+    add_gpus(runs, draft);
+    fit_memory(observed, draft);
+    fit_gpu_peaks(observed, draft);
+    fit_linear(observed, draft);
+    fit_sync(observed, draft);
+    fit_collectives(observed, draft);
+    return draft;
+  }
   draft.machine.description = first.cpu_model.empty() && !first.imported.empty()
                                   ? first.imported[0].device
                                   : first.cpu_model;

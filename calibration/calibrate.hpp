@@ -27,7 +27,11 @@ struct Calibration {
       notes;  // measurements left out, gates of physics that closed, mixed hosts
 };
 
-// Error if the runs hold no usable sample.
-Calibration calibrate(const std::vector<results::Run>& runs, const std::string& name);
+// What of a host becomes the machine: its GPUs if any were measured, unless one is named.
+enum class Subject { whatever, cpu, gpu };
+
+// Error if the runs hold no usable sample of the subject.
+Calibration calibrate(const std::vector<results::Run>& runs, const std::string& name,
+                      Subject subject = Subject::whatever);
 
 }  // namespace limen::calibration

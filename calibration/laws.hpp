@@ -15,7 +15,13 @@ using Draft = Calibration;
 
 void fit_memory(const Observations& observed,
                 Draft& draft);  // levels, memory.bandwidth, memory.efficiency
-void fit_peaks(const Observations& observed, Draft& draft);   // compute.*
+void fit_peaks(const Observations& observed, Draft& draft);  // compute.*
+// The same for GPUs, from the largest products.
+void fit_gpu_peaks(const Observations& observed, Draft& draft);
+// Did any GPU read its memory? (An emulated one is left out when runs are gathered.)
+bool has_gpus(const Observations& observed);
+// What GPUs were observed to do, under the names of the probes that the laws are fitted to.
+Observations as_devices(const Observations& observed);
 void fit_linear(const Observations& observed, Draft& draft);  // linear.*; after memory and peaks
 void fit_sync(const Observations& observed, Draft& draft);    // sync.floor, sync.barrier, sync.pp
 void fit_collectives(const Observations& observed, Draft& draft);  // sync.all_reduce; after sync

@@ -186,7 +186,10 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
 
 void fit_linear(const Observations& observed, Draft& draft) {
   for (model::Format format : model::formats) {
-    if (format == model::Format::fp8 || format == model::Format::fp4) continue;  // no kernels
+    if (format == model::Format::fp4) continue;  // no kernels
+    // Only GPUs multiply it.
+    const auto measured = [](const Observation& o) { return o.is("format", "fp8"); };
+    if (format == model::Format::fp8 && observed.where("gemv", measured).empty()) continue;
     fit_format(observed, draft, format);
   }
 }

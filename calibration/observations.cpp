@@ -165,7 +165,7 @@ Observations gather(const std::vector<Run>& runs) {
             fmt::format("left out: {} {}: {}", m.probe, results::describe(m.parameters), why));
         continue;
       }
-      if (!samples) continue;
+      if (!samples || samples->visits.empty()) continue;
       const auto [at, is_new] = index.try_emplace({m.probe, m.parameters}, found.all.size());
       if (is_new) found.all.push_back({m.probe, m.parameters, m.work, {}});
       found.all[at->second].runs.push_back(samples->visits);

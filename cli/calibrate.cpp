@@ -19,7 +19,7 @@ using nlohmann::json;
 
 struct Options {
   std::vector<std::string> runs;
-  std::string file, name;
+  std::string file, name, subject;
   bool json = false;
 };
 
@@ -77,7 +77,11 @@ Exit calibrate(const Options& o) {
     for (const std::string& warning : runs.back().warnings)
       fmt::print(stderr, "limen: {}\n", warning);
   }
-  const calibration::Calibration c = calibration::calibrate(runs, o.name);
+  const calibration::Calibration c =
+      calibration::calibrate(runs, o.name,
+                             o.subject == "cpu"   ? calibration::Subject::cpu
+                             : o.subject == "gpu" ? calibration::Subject::gpu
+                                                  : calibration::Subject::whatever);
   const std::string machine = cards::write_machine(c.machine);
   tell(c);
   if (!o.file.empty()) {
@@ -103,6 +107,10 @@ void add_calibrate(CLI::App& app, Exit& code) {
   command->add_option("RUN", o->runs, "Folders of runs; several are pooled")->required();
   command->add_option("-o,--output", o->file, "The machine file to write; without it, stdout");
   command->add_option("--name", o->name, "The name of the machine; without it, the host's");
+  command
+      ->add_option("--of", o->subject,
+                   "What of the host: cpu or gpu (default: its GPUs if they were measured)")
+      ->check(CLI::IsMember({"cpu", "gpu"}));
   command->add_flag("--json", o->json, "The fit as JSON on stdout");
   command->callback([o, &code] { code = calibrate(*o); });
 }

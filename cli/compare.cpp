@@ -34,6 +34,7 @@ std::vector<Pair> pairs_of(const Run& a, const Run& b) {
     const auto* samples = std::get_if<Samples>(&m.outcome);
     const auto other = in_b.find({m.probe, m.parameters});
     if (!samples || other == in_b.end()) continue;
+    if (samples->visits.empty() || other->second->visits.empty()) continue;
     pairs.push_back({&m, summarize(*samples).median, summarize(*other->second).median,
                      results::compare(*samples, *other->second)});
     p.push_back(pairs.back().comparison.p);

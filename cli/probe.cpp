@@ -50,6 +50,7 @@ Exit measure(const Arguments& a) {
   }
   auto writer = results::RunWriter::create(directory, provenance);
   const auto report = probes::run_probes(a.plan, writer, provenance);
+  for (const auto& line : report.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (a.json) {
     const nlohmann::json out{{"run", directory.string()}, {"cases", report.cases},
@@ -60,12 +61,14 @@ Exit measure(const Arguments& a) {
   } else {
     fmt::print("{}\n", directory.string());
     fmt::print(stderr,
-               "limen: {} cases in {:.1f} s: {} settled, {} stopped by the time budget, {} "
+               "limen: {} cases in {:.1f} s: {} {}, {} stopped by the time budget, {} "
                "skipped, {} invalid{}\n",
-               report.cases, report.seconds, report.settled, report.unsettled, report.skipped,
+               report.cases, report.seconds, report.settled,
+               a.plan.verify_only ? "verified" : "settled", report.unsettled, report.skipped,
                report.invalid.size(),
                report.interrupted ? "; interrupted, what was measured is kept" : "");
   }
+  if (report.nothing_ran && !report.interrupted) return Exit::nothing_to_run;
   return report.ok() ? Exit::ok : Exit::failed;
 }
 
@@ -77,6 +80,9 @@ void add_probe(CLI::App& app, Exit& code) {
   sub->add_option("names", a->plan.names,
                   "Probes, or families such as memory (default: all; --list names them)");
   sub->add_flag("--quick", a->plan.quick, "Fewer sizes and shapes, under a minute");
+  sub->add_flag("--verify", a->plan.verify_only,
+                "Check every kernel against its reference and time nothing (before timing it is "
+                "done in any case)");
   sub->add_option("-o,--output", a->directory,
                   "New directory of the run (default: runs/<time>-<host>)");
   sub->add_option("--seed", a->plan.seed, "Seed of the order of visits and of the data")

@@ -44,12 +44,14 @@ std::vector<report::PredictedCase> predict_here(const model::Machine& m) {
   std::vector<report::PredictedCase> out;
   for (const char* name : models) {
     const auto t = cards::find_model(name);
-    for (auto f : {model::Format::int4, model::Format::int8, model::Format::bf16}) {
+    for (auto f :
+         {model::Format::int4, model::Format::int8, model::Format::fp8, model::Format::bf16}) {
       if (!m.law(f).known()) continue;
       out.push_back(predicted(m, t, f, 1));
-      if (!out.back().prediction.fits) break;  // the wider formats do not either
-      if (m.ranks_per_device > 1 && !m.all_reduce.empty())
-        out.push_back(predicted(m, t, f, m.ranks_per_device));
+      const int most = m.ranks_per_device * m.devices;
+      const bool fits = out.back().prediction.fits;
+      if (!fits && m.devices == 1) break;  // the wider formats do not either
+      if (most > 1 && !m.all_reduce.empty()) out.push_back(predicted(m, t, f, most));
     }
   }
   return out;
@@ -127,6 +129,7 @@ Exit run(const Arguments& a) {
     if (code != Exit::ok) return code;
   }
   const auto measured = probes::run_probes(a.plan, writer, provenance);
+  for (const auto& line : measured.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : measured.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   const bool interrupted = measured.interrupted || (!launch && !start_ranks(a, directory));
   if (const auto facts = probes::read_mpi_facts(directory)) {
@@ -148,6 +151,11 @@ Exit run(const Arguments& a) {
   const report::Page page{&loaded, &calibration.machine, predict_here(calibration.machine),
                           predict_elsewhere()};
   write_file(directory / "machine.toml", cards::write_machine(calibration.machine));
+  if (calibration.machine.description != provenance.cpu_model)  // GPUs; their host beside them
+    write_file(
+        directory / "machine-cpu.toml",
+        cards::write_machine(
+            calibration::calibrate({loaded}, provenance.host, calibration::Subject::cpu).machine));
   write_file(directory / "report.html", report::html_page(page));
   if (a.json) {
     auto all = page.here;

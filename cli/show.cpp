@@ -73,6 +73,10 @@ std::string facts(const Provenance& p) {
   line("steal",
        fmt::format("{:.2f} s",
                    p.steal_seconds_after > 0 ? p.steal_seconds_after - p.steal_seconds_before : 0));
+  line("gpu", p.gpu_emulated ? "EMULATED by a CPU: times of GPUs mean nothing" : "");
+  line("gpu", p.gpu_driver);
+  for (const auto& gpu : p.gpus) line("gpu", gpu);
+  for (const auto& note : p.gpu_notes) line("gpu", note);
   line("mpi", p.mpi_library);
   line("time", p.started + (p.finished.empty() ? ", never finished" : " to " + p.finished) +
                    (p.interrupted ? ", interrupted" : ""));
@@ -85,7 +89,10 @@ std::string table_of(const Run& run, const std::string& probe) {
   for (const Measurement& m : run.measurements) {
     if (!probe.empty() && m.probe != probe) continue;
     std::vector<std::string> row{m.probe, describe(m.parameters)};
-    if (const auto* samples = std::get_if<Samples>(&m.outcome)) {
+    const auto* samples = std::get_if<Samples>(&m.outcome);
+    if (samples && samples->visits.empty()) {  // verified and not timed
+      row.insert(row.end(), {"-", "", "", "0", "", "", samples->stop});
+    } else if (samples) {
       const Summary s = summarize(*samples);
       row.insert(row.end(),
                  {time_text(s.median),
@@ -112,6 +119,10 @@ json json_of(const Measurement& m) {
   if (const auto* invalid = std::get_if<Invalid>(&m.outcome)) out["invalid"] = invalid->reason;
   const auto* samples = std::get_if<Samples>(&m.outcome);
   if (!samples) return out;
+  if (samples->visits.empty()) {
+    out["stop"] = samples->stop;
+    return out;
+  }
   const Summary s = summarize(*samples);
   out.update({{"median_s", s.median},
               {"interval_s", {s.interval.low, s.interval.high}},
@@ -125,6 +136,13 @@ json json_of(const Measurement& m) {
               {"marked", s.marked},
               {"modes_s", s.modes},
               {"stop", samples->stop}});
+  double joules = 0, executions = 0;
+  for (const auto& visit : samples->visits) {
+    joules += visit.joules;
+    if (visit.joules > 0)
+      executions += static_cast<double>(visit.inner * std::ssize(visit.seconds));
+  }
+  if (executions > 0) out["joules_per_execution"] = joules / executions;
   if (m.work.moved() > model::bytes(0.0))
     out["bytes_per_second"] = m.work.moved().in(model::bytes) / s.median;
   if (m.work.flops > model::flops(0.0))

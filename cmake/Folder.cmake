@@ -1,10 +1,11 @@
 # limen_folder(NAME SOURCES ... DEPENDS ...): the library limen_NAME, with the warnings that every part is held to.
 add_library(limen_flags INTERFACE)
 target_include_directories(limen_flags INTERFACE "${CMAKE_SOURCE_DIR}")
-target_compile_options(limen_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-  $<$<BOOL:${LIMEN_WERROR}>:-Werror>)
+target_compile_options(limen_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion>"
+  "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${LIMEN_WERROR}>>:-Werror>")
 if(LIMEN_SANITIZE)
-  target_compile_options(limen_flags INTERFACE -fsanitize=${LIMEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(limen_flags INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${LIMEN_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   target_link_options(limen_flags INTERFACE -fsanitize=${LIMEN_SANITIZE})
 endif()
 

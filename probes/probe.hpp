@@ -13,6 +13,7 @@
 namespace limen::probes {
 
 class Bench;
+class GpuBench;
 
 // What the scheduler needs to know about one measurement. The functions share the case's buffers.
 struct Case {
@@ -29,6 +30,12 @@ struct Case {
   std::function<void()> warm;
   // The timed part: the execution, `inner` times.
   std::function<void(std::int64_t inner)> execute;
+  // In its place, for a device with a clock of its own: executes, and returns the seconds.
+  std::function<double(std::int64_t inner)> timed;
+  // What disturbed the device during the visit that has ended, as marks.
+  std::function<std::uint32_t()> marks;
+  // A counter of the device's energy in joules, read before and after each visit; null: none.
+  std::function<double()> joules;
   // Called after each visit: empty, or what is wrong with what the executions left behind.
   std::function<std::string()> check;
 };
@@ -36,7 +43,8 @@ struct Case {
 struct Probe {
   std::string name;
   std::string question;
-  std::vector<Case> (*cases)(Bench&);
+  std::vector<Case> (*cases)(Bench&);  // on the CPU; null: a probe of GPUs
+  std::vector<Case> (*gpu_cases)(GpuBench&) = nullptr;
 };
 
 }  // namespace limen::probes

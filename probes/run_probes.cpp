@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "probes/interrupt.hpp"
 #include "probes/progress.hpp"
 #include "probes/registry.hpp"
+#include "probes/run_gpu.hpp"
 #include "probes/schedule.hpp"
 #include "probes/topology.hpp"
 #include "results/gate.hpp"
@@ -35,6 +37,15 @@ void apply_gate(std::vector<Task>& tasks, double clock, results::RunWriter& writ
     m.outcome = results::Invalid{refused.reason};
     writer.verdict(m.probe, m.parameters, m.work, m.outcome);
   }
+}
+
+struct Parts {
+  std::vector<const Probe*> cpu, gpu;
+};
+Parts split(const std::vector<const Probe*>& probes) {
+  Parts parts;
+  for (const auto* probe : probes) (probe->gpu_cases ? parts.gpu : parts.cpu).push_back(probe);
+  return parts;
 }
 
 }  // namespace
@@ -77,8 +88,9 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   provenance.processing_units = topology.processing_units();
   provenance.processing_units.resize(static_cast<std::size_t>(bench.all_threads()));
 
+  const Parts parts = split(select_probes(options.names));
   std::vector<Task> tasks;
-  for (const auto* probe : select_probes(options.names)) {
+  for (const auto* probe : parts.cpu) {
     for (auto& c : probe->cases(bench)) tasks.push_back({probe, std::move(c)});
   }
   Progress progress;
@@ -88,6 +100,7 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   schedule.seconds = or_default(options.seconds, options.quick, 30, 420);
   schedule.visit_seconds = or_default(options.visit_seconds, options.quick, 0.006, 0.012);
   schedule.seed = options.seed;
+  schedule.verify_only = options.verify_only;
   schedule.interrupted = [] { return Interrupt::asked(); };
   schedule.progress = [&](const std::string& probe, std::size_t done, std::size_t all,
                           double left) { progress.show(probe, done, all, left); };
@@ -95,13 +108,37 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   run_schedule(tasks, schedule, interference, writer);
   apply_gate(tasks, interference.fastest_clock(), writer);
 
+  // GPUs come after, on their own: they would idle while CPUs are measured, and lower their clocks.
+  std::unique_ptr<GpuBench> gpus;
+  if (!parts.gpu.empty() && !Interrupt::asked()) {
+    std::string why;
+    gpus = GpuBench::open({options.quick, options.seed, options.memory_share}, why);
+    if (gpus) {
+      describe_gpus(*gpus, provenance);
+      writer.finish(provenance);  // what the devices are, even if the run is killed
+      auto on_gpus = gpu_tasks(*gpus, parts.gpu);
+      run_schedule(on_gpus, schedule, interference, writer);
+      apply_gpu_gate(on_gpus, *gpus, writer);
+      std::move(on_gpus.begin(), on_gpus.end(), std::back_inserter(tasks));
+    } else {
+      provenance.gpu_notes.push_back("no GPU: " + why);
+      for (const auto* probe : parts.gpu) {
+        writer.verdict(probe->name, {}, {}, results::Skipped{"no GPU: " + why});
+        tasks.push_back({probe, {}, {probe->name, {}, {}, results::Skipped{"no GPU: " + why}}});
+      }
+    }
+  }
+
   ProbeReport report;
   report.cases = tasks.size();
+  report.notes = provenance.gpu_notes;
+  report.nothing_ran = parts.cpu.empty() && !gpus;
   report.interrupted = Interrupt::asked();
   for (const auto& task : tasks) {
     const auto& m = task.measured;
     if (const auto* samples = std::get_if<results::Samples>(&m.outcome)) {
-      ++(samples->stop == "settled" ? report.settled : report.unsettled);
+      ++(samples->stop == "settled" || samples->stop == "verified" ? report.settled
+                                                                   : report.unsettled);
     } else if (const auto* invalid = std::get_if<results::Invalid>(&m.outcome)) {
       report.invalid.push_back(
           fmt::format("{} {}: {}", m.probe, results::describe(m.parameters), invalid->reason));

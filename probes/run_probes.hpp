@@ -12,10 +12,11 @@ namespace limen::probes {
 
 struct PlanOptions {
   bool quick = false;              // fewer sizes and a shorter budget
+  bool verify_only = false;        // check every kernel and time nothing
   std::uint64_t seed = 1;          // of the order of visits and of the data
   std::vector<std::string> names;  // empty: every probe
   // Zero means the default of the quick or full plan.
-  double seconds = 0;            // for the whole run: 30 quick, 420 full
+  double seconds = 0;            // for the CPU, and again for GPUs: 30 quick, 420 full
   double case_seconds = 0;       // for one case: 2 quick, 12 full
   double visit_seconds = 0;      // for the samples of one visit: 0.006 quick, 0.012 full
   double relative_error = 0.02;  // of the median, at which a case is settled
@@ -27,6 +28,8 @@ struct PlanOptions {
 struct ProbeReport {
   std::size_t cases = 0, settled = 0, unsettled = 0, skipped = 0;
   std::vector<std::string> invalid;  // one line a case: what was refused, and why
+  std::vector<std::string> notes;    // for people: GPUs left out, or why there is none
+  bool nothing_ran = false;          // only GPU probes were asked for, and there is no GPU
   bool interrupted = false;
   double seconds = 0;
   bool ok() const { return invalid.empty() && !interrupted; }

@@ -32,7 +32,7 @@ double time_once(const std::function<void()>& call) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-results::Visit take_samples(const std::function<void(std::int64_t)>& execute, std::int64_t inner,
+results::Visit take_samples(const std::function<double(std::int64_t)>& timed, std::int64_t inner,
                             std::int64_t count, const std::function<bool()>& stop) {
   results::Visit visit;
   visit.inner = inner;
@@ -47,9 +47,7 @@ results::Visit take_samples(const std::function<void(std::int64_t)>& execute, st
             state.SetIterationTime(0);
             continue;
           }
-          const auto start = Clock::now();
-          execute(inner);
-          const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+          const double seconds = timed(inner);
           state.SetIterationTime(seconds);
           const long now = involuntary_switches();
           visit.seconds.push_back(seconds / static_cast<double>(inner));

@@ -57,12 +57,21 @@ class Schedule {
         return false;
       }
     }
+    if (options_.verify_only) {
+      finish(task, results::Samples{{}, "verified"});
+      return false;
+    }
     if (task.what.warm) task.what.warm();
     // Repeat until a sample is long enough; the estimate also says how many fit a visit.
+    if (!task.what.timed) {
+      task.what.timed = [execute = task.what.execute](std::int64_t inner) {
+        return time_once([&] { execute(inner); });
+      };
+    }
     task.inner = 1;
-    task.what.execute(1);
+    task.what.timed(1);
     for (;;) {
-      task.sample_seconds = time_once([&] { task.what.execute(task.inner); });
+      task.sample_seconds = task.what.timed(task.inner);
       if (task.sample_seconds >= task.what.least_seconds || task.inner > (std::int64_t{1} << 40))
         return true;
       const double times = task.what.least_seconds / std::max(task.sample_seconds, 1e-9) * 1.2;
@@ -80,9 +89,12 @@ class Schedule {
     if (task.what.warm) task.what.warm();
     interference_.begin();
     const double at = elapsed();
-    auto visit = take_samples(task.what.execute, task.inner, count, options_.interrupted);
+    const double joules = task.what.joules ? task.what.joules() : 0;
+    auto visit = take_samples(task.what.timed, task.inner, count, options_.interrupted);
     visit.at = at;
-    const auto marks = interference_.end(task.what.threads);
+    if (task.what.joules) visit.joules = task.what.joules() - joules;
+    auto marks = interference_.end(task.what.threads);
+    if (task.what.marks) marks |= task.what.marks();
     for (auto& mark : visit.marks) mark |= marks;
     auto& m = task.measured;
     writer_.visit(m.probe, m.parameters, m.work, visit);

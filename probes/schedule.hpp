@@ -26,7 +26,8 @@ struct ScheduleOptions {
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const std::string& probe, std::size_t done, std::size_t all,
                      double seconds_left)>
-      progress;
+      progress{};
+  bool verify_only = false;  // prepare every case, which verifies it, and time nothing
 };
 
 // A case on its way through the run; the measurement holds all samples and, in the end, the

@@ -18,6 +18,7 @@ constexpr const char* style = R"(
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+.warning { border: 2px solid #c00; padding: .6rem; font-weight: bold; }
 .verdict { font-size: 1.1rem; } .scroll { overflow-x: auto; } svg { width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .87rem; }
 th, td { text-align: left; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -94,6 +95,9 @@ std::string provenance_rows(const results::Provenance& p) {
   add("load before, after", fmt::format("{:.2f}, {:.2f}", p.load_before, p.load_after));
   add("CPU time stolen meanwhile",
       fmt::format("{:.2f} s", p.steal_seconds_after - p.steal_seconds_before));
+  add("GPU software", p.gpu_driver);
+  for (const auto& gpu : p.gpus) add("GPU", gpu);
+  for (const auto& note : p.gpu_notes) add("GPU", note);
   add("MPI", p.mpi_library);
   add("limen",
       fmt::format("{} ({}{})", p.version, p.git_sha.substr(0, 12), p.git_dirty ? ", changed" : ""));
@@ -211,6 +215,10 @@ std::string html_page(const Page& page) {
       "{}</title>\n"
       "<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p class=\"verdict\">{}</p>\n",
       escape(m.name), style, escape(m.name), escape(verdict(page)));
+  if (page.run->provenance.gpu_emulated)
+    out +=
+        "<p class=\"warning\">The GPUs of this run were emulated by a CPU. Their times mean "
+        "nothing, and nothing here was fitted to them.</p>\n";
   out += "<h2>Roofline</h2>\n" + roofline_svg(m, roofline_points(page.run->measurements)) +
          "<p class=\"note\">Points: linear layers with cold weights, all threads, median and its "
          "95 % interval. Roofs: the measured "

@@ -31,6 +31,13 @@ struct Provenance {
       topology_hash;  // hwloc XML beside run.json and its FNV-1a 64 hash, in hex
   double load_before = 0, load_after = 0;                    // 1-minute load average
   double steal_seconds_before = 0, steal_seconds_after = 0;  // of all CPUs, since boot
+  // its GPUs, if any were used
+  std::string gpu_driver;         // of CUDA and NVIDIA
+  std::string gpu_model;          // of the first
+  std::vector<std::string> gpus;  // each in words: what it is, its settings and state
+  std::vector<std::int64_t> gpu_memory_bytes;
+  std::vector<std::string> gpu_notes;  // devices left out, or why there is none
+  bool gpu_emulated = false;           // a CPU played the GPUs: their times mean nothing
   // the job
   std::string mpi_library, launcher;
   int ranks = 1;

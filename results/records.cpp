@@ -31,6 +31,9 @@ void for_each_fact(P& p, F&& f) {
   f("load_before", p.load_before), f("load_after", p.load_after);
   f("steal_seconds_before", p.steal_seconds_before),
       f("steal_seconds_after", p.steal_seconds_after);
+  f("gpu_driver", p.gpu_driver), f("gpu_model", p.gpu_model), f("gpus", p.gpus);
+  f("gpu_memory_bytes", p.gpu_memory_bytes), f("gpu_notes", p.gpu_notes);
+  f("gpu_emulated", p.gpu_emulated);
   f("mpi_library", p.mpi_library), f("launcher", p.launcher), f("ranks", p.ranks),
       f("seed", p.seed);
   f("started", p.started), f("finished", p.finished), f("interrupted", p.interrupted);
@@ -81,6 +84,7 @@ json json_of(const Visit& visit) {
   json object{{"at", finite(visit.at, "the time of a visit")},
               {"inner", visit.inner},
               {"seconds", visit.seconds}};
+  if (visit.joules != 0) object["joules"] = finite(visit.joules, "the energy of a visit");
   if (visit.marks.empty()) return object;
   if (visit.marks.size() != visit.seconds.size())
     throw Error("a visit with more or fewer marks than samples", Exit::failed);
@@ -100,6 +104,7 @@ Visit read_visit(const json& value, const std::string& where) {
   fields.convert(fields.need("seconds"), "seconds", visit.seconds);
   for (double s : visit.seconds)
     if (!(s > 0)) fields.fail(fmt::format("a sample of {} s", s));
+  fields.read("joules", visit.joules);
   if (const json* marks = fields.find("marks")) {
     visit.marks.assign(visit.seconds.size(), 0);
     Fields by_name(*marks, where);

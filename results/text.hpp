@@ -17,10 +17,15 @@ struct MarkName {
   const char* name;
 };
 inline constexpr MarkName mark_names[] = {
-    {context_switch, "context_switch"}, {stolen, "stolen"},
-    {clock_changed, "clock_changed"},   {oversubscribed, "oversubscribed"},
-    {late_start, "late_start"},         {emulated, "emulated"},
+    {context_switch, "context_switch"},
+    {stolen, "stolen"},
+    {clock_changed, "clock_changed"},
+    {oversubscribed, "oversubscribed"},
+    {late_start, "late_start"},
+    {emulated, "emulated"},
     {placement_changed, "placement_changed"},
+    {throttled, "throttled"},
+    {shared_device, "shared_device"},
 };
 std::vector<std::string> names_of(std::uint32_t marks);
 

@@ -19,8 +19,9 @@ struct Finished {
   long lines_of_error() const { return std::count(err.begin(), err.end(), '\n'); }
 };
 
-inline Finished run_limen(const std::vector<std::string>& arguments,
-                          const std::string& directory = "") {
+// arguments[0] is the program's name.
+inline Finished run_program(const std::string& program, const std::vector<std::string>& arguments,
+                            const std::string& directory = "") {
   int out[2], err[2];
   if (pipe(out) != 0 || pipe(err) != 0) return {};
   const pid_t child = fork();
@@ -29,10 +30,10 @@ inline Finished run_limen(const std::vector<std::string>& arguments,
     dup2(err[1], 2);
     for (int fd : {out[0], out[1], err[0], err[1]}) close(fd);
     if (!directory.empty() && chdir(directory.c_str()) != 0) _exit(126);
-    std::vector<char*> argv = {const_cast<char*>(LIMEN_EXECUTABLE)};
+    std::vector<char*> argv;
     for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
-    execv(LIMEN_EXECUTABLE, argv.data());
+    execv(program.c_str(), argv.data());
     _exit(127);
   }
   close(out[1]);
@@ -59,6 +60,11 @@ inline Finished run_limen(const std::vector<std::string>& arguments,
   waitpid(child, &status, 0);
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+inline Finished run_limen(std::vector<std::string> arguments, const std::string& directory = "") {
+  arguments.insert(arguments.begin(), LIMEN_EXECUTABLE);
+  return run_program(LIMEN_EXECUTABLE, arguments, directory);
 }
 
 }  // namespace limen::tests

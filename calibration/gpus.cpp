@@ -1,0 +1,131 @@
+// GPUs: their probes, in the words that the laws are fitted in. A device is what has a memory of
+// its own, so a GPU stands where a CPU host stands, with one "thread".
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "calibration/laws.hpp"
+
+namespace limen::calibration {
+
+namespace {
+
+void take(Observations& to, const Observation& from, const std::string& probe,
+          results::Parameters parameters) {
+  to.all.push_back(from);
+  to.all.back().probe = probe;
+  to.all.back().parameters = std::move(parameters);
+}
+
+std::int64_t integer(const Observation& o, const char* key) {
+  return static_cast<std::int64_t>(o.number(key));
+}
+
+// The fastest case for each value of `key`.
+template <class Key>
+std::map<decltype(std::declval<Key>()(std::declval<Observation>())), const Observation*> fastest(
+    const Cases& cases, Key&& key) {
+  std::map<decltype(key(*cases[0])), const Observation*> best;
+  for (const Observation* o : cases) {
+    const auto [at, is_new] = best.try_emplace(key(*o), o);
+    if (!is_new && o->seconds < at->second->seconds) at->second = o;
+  }
+  return best;
+}
+
+}  // namespace
+
+bool has_gpus(const Observations& observed) {
+  return !observed.where("gpu.stream", [](const Observation& o) { return o.is("kernel", "read"); })
+              .empty();
+}
+
+Observations as_devices(const Observations& observed) {
+  Observations out;
+  out.notes = observed.notes;
+  out.processing_units = 1;
+  const Cases streams = observed.of("gpu.stream");
+  std::int64_t first = 1000;  // the device that every probe ran on
+  for (const Observation* o : streams) first = std::min(first, integer(*o, "device"));
+  const Cases reads = observed.where("gpu.stream", [first](const Observation& o) {
+    return o.is("kernel", "read") && integer(o, "device") == first;
+  });
+  // Over grid sizes: the best that a size was read at.
+  for (const auto& [bytes, o] :
+       fastest(reads, [](const Observation& c) { return integer(c, "bytes"); }))
+    take(out, *o, "memory.stream",
+         {{"kernel", std::string("read")}, {"threads", std::int64_t{1}}, {"bytes", bytes}});
+  for (const Observation* o : observed.of("gpu.latency"))
+    take(out, *o, "memory.latency", {{"bytes", integer(*o, "bytes")}});
+  for (const char* product : {"gemv", "gemm"}) {
+    for (const Observation* o : observed.of(std::string("gpu.") + product)) {
+      // As engines send them; a launch from the host for each would be the host's time. One token
+      // is our own kernel's: what cuBLASLt does with it is a reference.
+      if (!o->is("sent", "graph")) continue;
+      if (o->is("by", "cuBLASLt") && o->number("tokens") <= 1) continue;
+      take(out, *o, product,
+           {{"format", o->word("format")},
+            {"rows", integer(*o, "rows")},
+            {"cols", integer(*o, "cols")},
+            {"tokens", std::max<std::int64_t>(1, integer(*o, "tokens"))},
+            {"threads", std::int64_t{1}},
+            {"residence", o->word("residence")}});
+    }
+  }
+  // Between devices where there are several; else between two blocks of one.
+  const Cases flags = observed.of("gpu.pingpong");
+  const bool several = std::any_of(flags.begin(), flags.end(), [](const Observation* o) {
+    return integer(*o, "peer") != integer(*o, "device");
+  });
+  for (const Observation* o : flags)
+    if (!several || integer(*o, "peer") != integer(*o, "device"))
+      take(out, *o, "sync.pingpong",
+           {{"threads", std::int64_t{2}},
+            {"first", integer(*o, "device")},
+            {"second", integer(*o, "peer")}});
+  for (const Observation* o : observed.of("gpu.barrier"))
+    take(out, *o, "sync.barrier", {{"threads", integer(*o, "blocks")}});
+  // The fastest way to do it: one shot, two shots, NCCL.
+  Cases reduces =
+      observed.where("gpu.allreduce", [](const Observation& o) { return o.is("sent", "graph"); });
+  const Cases by_nccl = observed.where(
+      "gpu.nccl", [](const Observation& o) { return o.is("collective", "all_reduce"); });
+  reduces.insert(reduces.end(), by_nccl.begin(), by_nccl.end());
+  for (const auto& [what, o] : fastest(reduces, [](const Observation& c) {
+         return std::pair{integer(c, "ranks"), integer(c, "bytes")};
+       }))
+    take(out, *o, "mpi.allreduce", {{"ranks", what.first}, {"bytes", what.second}});
+  const Cases hops = observed.of("gpu.peer");
+  for (const auto& [bytes, o] :
+       fastest(hops, [](const Observation& c) { return integer(c, "bytes"); }))
+    take(out, *o, "mpi.pingpong", {{"ranks", std::int64_t{2}}, {"bytes", bytes}});
+  return out;
+}
+
+void fit_gpu_peaks(const Observations& observed, Draft& draft) {
+  model::Machine& m = draft.machine;
+  const auto peak = [&](const std::string& format) {
+    std::optional<model::Parameter<model::FlopsPerSecond>> best;
+    for (const Observation* o : observed.of("gemm")) {
+      const double flops = o->work.flops.in(model::flops);
+      if (!o->is("format", format) || flops <= 0) continue;
+      if (best && best->value.in(model::flops_per_second) >= flops / o->best) continue;
+      best = parameter(draft, model::flops_per_second, flops / o->best,
+                       {flops / o->seconds, flops / o->best}, model::Evidence::measured);
+    }
+    return best;
+  };
+  const auto set = [&](model::Format f, const auto& p) { m.compute[static_cast<int>(f)] = p; };
+  // Weights of 8 and 4 bits are widened and multiplied in bf16.
+  const auto half = peak("bf16"), eight = peak("fp8");
+  for (const auto f : {model::Format::bf16, model::Format::int8, model::Format::int4}) set(f, half);
+  set(model::Format::fp8, eight);
+  if (!half)
+    m.unidentified.emplace_back(
+        "compute.bf16, compute.int8, compute.int4: no gpu.gemm format=bf16 was measured");
+  if (!eight) m.unidentified.emplace_back("compute.fp8: no gpu.gemm format=fp8 was measured");
+  m.unidentified.emplace_back("compute.scalar: no probe of GPUs measures it");
+}
+
+}  // namespace limen::calibration

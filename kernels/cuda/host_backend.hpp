@@ -1,0 +1,78 @@
+// A back end for tests: the same kernel sources on fibers, devices with made-up properties, and
+// failures by script.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cuda/backend.hpp"
+#include "kernels/cuda/fiber.hpp"
+
+namespace limen::gpu {
+
+struct HostOptions {
+  int devices = 1;
+  Properties properties{};  // of each; name and pci are filled in
+  std::size_t memory = std::size_t{256} << 20;
+  bool peers = true;
+  unsigned resident_blocks = 4;  // of a multiprocessor
+  fiber::Order order = fiber::Order::forward;
+  // The n-th call (from 1) of a function ("allocate", "launch", ...) fails with a code.
+  std::map<std::pair<std::string, int>, int> failures{};
+};
+
+class HostBackend : public Backend {
+ public:
+  explicit HostBackend(HostOptions options = {}, const KernelTable* kernels = nullptr);
+  ~HostBackend() override;
+
+  const KernelTable& kernels() const override;
+  std::uint32_t patience() const override { return 1u << 10; }
+  std::string versions() override { return "host"; }
+  int devices() override;
+  Properties properties(int device) override;
+  std::size_t free_memory(int device) override;
+  void* allocate(int device, std::size_t bytes) override;
+  void release(int device, void* memory) noexcept override;
+  void* allocate_pinned(std::size_t bytes) override;
+  void release_pinned(void* memory) noexcept override;
+  Stream create_stream(int device) override;
+  void destroy_stream(int device, Stream stream) noexcept override;
+  void synchronize(int device, Stream stream) override;
+  void copy(int device, Stream stream, void* to, const void* from, std::size_t bytes) override;
+  void fill(int device, Stream stream, void* to, std::uint8_t value, std::size_t bytes) override;
+  void launch(int device, Stream stream, const AnyKernel& kernel, const Launch& launch,
+              void** arguments) override;
+  int resident_blocks(int device, const AnyKernel& kernel, unsigned threads) override;
+  Event create_event(int device) override;
+  void destroy_event(int device, Event event) noexcept override;
+  void record(int device, Stream stream, Event event) override;
+  double seconds_between(Event first, Event second) override;
+  void begin_capture(int device, Stream stream) override;
+  Graph end_capture(int device, Stream stream) override;
+  void launch_graph(int device, Graph graph, Stream stream) override;
+  void destroy_graph(int device, Graph graph) noexcept override;
+  bool can_reach(int device, int peer) override;
+  void reach(int device, int peer) override;
+
+  // Objects that were made and not released: memory, streams, events, graphs.
+  int alive() const { return alive_; }
+
+ private:
+  struct Queue;
+  void called(const char* name);
+  void send(Stream stream, std::function<std::function<bool()>()> work);
+
+  HostOptions options_;
+  const KernelTable* kernels_;
+  std::map<std::string, int> calls_;
+  std::vector<Queue*> queues_;
+  std::map<void*, std::pair<int, std::size_t>> memory_;  // device and bytes
+  std::vector<std::size_t> used_;
+  int alive_ = 0;
+};
+
+}  // namespace limen::gpu

@@ -1,0 +1,217 @@
+#include "kernels/cuda/operations.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace limen::gpu {
+namespace {
+
+constexpr int invalid_value = 1;
+constexpr unsigned most_blocks = 64;  // of an all-reduce
+[[noreturn]] void refuse(const std::string& why) { throw DeviceError(why, invalid_value); }
+
+unsigned ceiling(std::size_t n, std::size_t by) { return static_cast<unsigned>((n + by - 1) / by); }
+
+}  // namespace
+
+void load(const Device& d, const AnyKernel& kernel) {
+  d.backend().resident_blocks(d.number(), kernel, kernel.threads);
+}
+
+const char* name(Stream kernel) {
+  constexpr const char* names[] = {"read", "write", "copy", "triad"};
+  return names[static_cast<int>(kernel)];
+}
+
+void stream(const Device& d, Stream kernel, const StreamArrays& a, std::size_t n, unsigned blocks,
+            U32 value) {
+  const KernelTable& k = d.kernels();
+  switch (kernel) {
+    case Stream::read:
+      return d.launch(k.read, {{blocks}, k.read.threads}, a.from, n, a.sum);
+    case Stream::write:
+      return d.launch(k.write, {{blocks}, k.write.threads}, a.to, n, value);
+    case Stream::copy:
+      return d.launch(k.copy, {{blocks}, k.copy.threads}, a.to, a.from, n);
+    case Stream::triad:
+      return d.launch(k.triad, {{blocks}, k.triad.threads}, a.to, a.from, a.second, triad_factor,
+                      n);
+  }
+}
+
+model::Work stream_work(Stream kernel, std::size_t n) {
+  const auto bytes = 16.0 * static_cast<double>(n);
+  const bool writes = kernel != Stream::read;
+  const double reads = kernel == Stream::write ? 0 : kernel == Stream::triad ? 2 : 1;
+  return {model::bytes(reads * bytes), model::bytes(writes ? bytes : 0),
+          model::flops(kernel == Stream::triad ? bytes / 2 : 0)};
+}
+
+unsigned full_grid(const Device& d, const AnyKernel& kernel) {
+  const int blocks = d.backend().resident_blocks(d.number(), kernel, kernel.threads);
+  return static_cast<unsigned>(std::max(1, blocks) * d.properties().multiprocessors);
+}
+
+bool four_rows(const Device& d, const Matrix& m) {
+  return m.rows / 4 >= 4 * static_cast<unsigned>(d.properties().multiprocessors);
+}
+
+void gemv(const Device& d, const Matrix& m, const Words* weights, const std::uint16_t* scales,
+          const void* x, float* y, bool four) {
+  if (m.rows == 0 || m.cols == 0) refuse("gemv: a matrix without rows or columns");
+  if (m.cols > (1u << 30)) refuse(fmt::format("gemv: {} columns are too many", m.cols));
+  const auto at = static_cast<std::size_t>(m.format);
+  const auto& kernel = four ? d.kernels().gemv_four_rows[at] : d.kernels().gemv_one_row[at];
+  d.launch(kernel, {{ceiling(m.rows, four ? 4 : 1)}, kernel.threads}, weights, scales,
+           static_cast<const Words*>(x), y, m.rows, m.cols);
+}
+
+model::Work gemv_work(const Matrix& m) {
+  const double weights = static_cast<double>(m.rows) * m.cols;
+  const double bytes = weights * 16 / per_words(m.format) + 2.0 * static_cast<double>(m.scales()) +
+                       (m.format == Format::fp32 ? 4.0 : 2.0) * m.cols;
+  return {model::bytes(bytes), model::bytes(4.0 * m.rows), model::flops(2 * weights)};
+}
+
+std::size_t Attention::cache_bytes() const {
+  return std::size_t{sequences} * kv_heads * context * 128 * (format == Format::bf16 ? 2 : 1);
+}
+
+unsigned attention_shares(const Device& d, const Attention& a) {
+  const unsigned tiles = ceiling(a.context, 32);
+  const auto wanted = static_cast<unsigned>(d.properties().multiprocessors) * 4;
+  return std::clamp(wanted / std::max(1u, a.sequences * a.kv_heads), 1u, tiles);
+}
+std::size_t attention_partial(const Attention& a, unsigned shares) {
+  return std::size_t{a.heads()} * shares * 130;
+}
+
+void attention(const Device& d, const Attention& a, const AttentionArrays& arrays, unsigned shares,
+               float scale) {
+  const auto* at =
+      std::find(std::begin(attention_groups), std::end(attention_groups), a.heads_per_kv);
+  if (at == std::end(attention_groups))
+    refuse(fmt::format("attention: {} query heads a KV head; 1, 4 or 8", a.heads_per_kv));
+  if (a.format != Format::bf16 && a.format != Format::fp8)
+    refuse(fmt::format("attention: a cache in {}; bf16 or fp8", name(a.format)));
+  if (a.context == 0 || a.sequences == 0 || a.kv_heads == 0 || shares == 0)
+    refuse("attention: nothing to attend to");
+  const auto& k = d.kernels();
+  const auto i = static_cast<std::size_t>(at - std::begin(attention_groups));
+  const auto& kernel = a.format == Format::bf16 ? k.attention_bf16[i] : k.attention_fp8[i];
+  d.launch(kernel, {{shares, a.sequences * a.kv_heads}, kernel.threads}, arrays.q, arrays.keys,
+           arrays.values, arrays.partial, a.context, shares, scale);
+  d.launch(k.attention_join, {{a.heads()}, k.attention_join.threads}, arrays.partial, arrays.result,
+           shares);
+}
+
+model::Work attention_work(const Attention& a) {
+  const double vectors = 4.0 * a.heads() * 128;
+  return {model::bytes(2.0 * static_cast<double>(a.cache_bytes()) + vectors), model::bytes(vectors),
+          model::flops(4.0 * a.heads() * a.context * 128)};
+}
+
+model::Work rms_norm_work(unsigned tokens, unsigned columns) {
+  const double elements = static_cast<double>(tokens) * columns;
+  return {model::bytes(2 * elements + 2.0 * columns), model::bytes(2 * elements),
+          model::flops(4 * elements)};
+}
+void rms_norm(const Device& d, const Words* x, const Words* gain, Words* out, unsigned tokens,
+              unsigned columns, float epsilon) {
+  if (columns == 0 || columns % 8 != 0)
+    refuse(fmt::format("rms_norm: {} columns; a multiple of 8", columns));
+  const auto& kernel = d.kernels().rms_norm;
+  d.launch(kernel, {{tokens}, kernel.threads}, x, gain, out, columns, epsilon);
+}
+model::Work swiglu_work(std::size_t elements) {
+  const auto n = static_cast<double>(elements);
+  return {model::bytes(4 * n), model::bytes(2 * n), model::flops(5 * n)};
+}
+void swiglu(const Device& d, const Words* gate, const Words* up, Words* out, std::size_t elements) {
+  if (elements == 0 || elements % 8 != 0)
+    refuse(fmt::format("swiglu: {} elements; a multiple of 8", elements));
+  const auto& kernel = d.kernels().swiglu;
+  const unsigned blocks = std::min(ceiling(elements / 8, kernel.threads), full_grid(d, kernel));
+  d.launch(kernel, {{blocks}, kernel.threads}, gate, up, out, elements / 8);
+}
+
+unsigned barrier_grid(const Device& d) {
+  return static_cast<unsigned>(d.properties().multiprocessors);
+}
+void grid_barrier(const Device& d, unsigned blocks, U32 rounds, U32* arrived, U32* seen, U32 polls,
+                  Status* status) {
+  const auto& kernel = d.kernels().grid_barrier;
+  d.launch(kernel, {{blocks}, kernel.threads, true}, arrived, rounds, seen, polls, status);
+}
+
+const char* name(AllReduce kind) { return kind == AllReduce::one_shot ? "one-shot" : "two-shot"; }
+
+Peers::Peers(const std::vector<const Device*>& devices, std::size_t bytes)
+    : devices_(devices), capacity_((bytes / 4 + 1) / 2 * 2) {
+  if (devices.size() < 2 || devices.size() > most_ranks)
+    refuse(fmt::format("all-reduce among {} devices; 2 to {}", devices.size(), most_ranks));
+  for (const auto* d : devices) {
+    for (const auto* peer : devices) {
+      if (peer == d || peer->number() == d->number()) continue;
+      if (!d->backend().can_reach(d->number(), peer->number()))
+        throw DeviceError(fmt::format("device {} cannot reach the memory of device {}", d->number(),
+                                      peer->number()),
+                          217);
+      d->backend().reach(d->number(), peer->number());
+    }
+    load(*d, d->kernels().one_shot);
+    load(*d, d->kernels().two_shot);
+    const auto words = inbox_words(static_cast<unsigned>(devices.size()), capacity_);
+    inboxes_.emplace_back(*d, words);
+    counters_.emplace_back(*d, most_blocks);
+    status_.emplace_back(*d, 1);
+    d->fill(inboxes_.back().data(), 0, inboxes_.back().bytes());  // no call has the number 0
+    d->fill(status_.back().data(), 0, sizeof(Status));
+    d->synchronize();
+  }
+}
+
+void Peers::set_up(AllReduce kind, std::size_t bytes) {
+  if (bytes == 0 || bytes % 8 != 0 || bytes / 4 > capacity_)
+    refuse(fmt::format("all-reduce of {} bytes; a multiple of 8, up to {}", bytes, 4 * capacity_));
+  kind_ = kind;
+  pairs_ = bytes / 4;
+  for (const auto* d : devices_) d->synchronize();
+  for (std::size_t rank = 0; rank < size(); ++rank)
+    device(rank).copy(counters_[rank].data(), std::vector<U32>(most_blocks, count_).data(),
+                      most_blocks * sizeof(U32));
+  for (const auto* d : devices_) d->synchronize();
+}
+
+void Peers::send(std::size_t rank, const U32* data, U32* out, U32 calls, U32 polls) {
+  if (pairs_ == 0) refuse("all-reduce without set_up");
+  Ranks r{static_cast<unsigned>(rank), static_cast<unsigned>(size()), capacity_, {}};
+  for (std::size_t i = 0; i < size(); ++i) r.inbox[i] = inboxes_[i].data();
+  const Device& d = device(rank);
+  const auto& kernel = kind_ == AllReduce::one_shot ? d.kernels().one_shot : d.kernels().two_shot;
+  // Every thread two pairs at a time. Few blocks: all of them must run at once, on every rank.
+  const std::size_t own = kind_ == AllReduce::one_shot ? pairs_ : pairs_ / size() + 2;
+  const unsigned blocks = std::clamp(ceiling(own, 2 * kernel.threads), 1u, most_blocks);
+  d.launch(kernel, {{blocks}, kernel.threads}, r, data, out, pairs_, counters_[rank].data(), calls,
+           polls, status_[rank].data());
+  if (rank == 0) count_ += calls;
+}
+
+std::string Peers::trouble() const {
+  for (const auto* d : devices_) d->synchronize();
+  for (std::size_t rank = 0; rank < size(); ++rank) {
+    const auto status = download(device(rank), status_[rank].data(), 1)[0];
+    if (status != 0)
+      return fmt::format("rank {} on device {} waited in vain for rank {}", rank,
+                         device(rank).number(), status - 1);
+  }
+  return {};
+}
+
+model::Work all_reduce_work(std::size_t bytes) {
+  return {model::bytes(static_cast<double>(bytes)), model::bytes(static_cast<double>(bytes)),
+          model::flops(0.0)};
+}
+
+}  // namespace limen::gpu

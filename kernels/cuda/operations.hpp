@@ -1,0 +1,126 @@
+// The kernels as operations: how they are launched, how their arguments lie in memory, and the work
+// that they claim. Each call is one launch (attention: two) on the device's stream; DeviceError if
+// it is beyond a limit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/backend.hpp"
+#include "kernels/cuda/table.hpp"
+#include "kernels/cuda/words.hpp"
+#include "model/work.hpp"
+
+namespace limen::gpu {
+
+enum class Stream { read, write, copy, triad };
+inline constexpr Stream all_streams[] = {Stream::read, Stream::write, Stream::copy, Stream::triad};
+const char* name(Stream kernel);
+constexpr std::size_t arrays(Stream kernel) {
+  return kernel == Stream::triad ? 3 : kernel == Stream::copy ? 2 : 1;
+}
+// Of n accesses of 16 bytes an array; `sum` of read is added to.
+struct StreamArrays {
+  Words* to = nullptr;
+  const Words *from = nullptr, *second = nullptr;
+  U64* sum = nullptr;
+};
+inline constexpr float triad_factor = 3;
+void stream(const Device& device, Stream kernel, const StreamArrays& arrays, std::size_t n,
+            unsigned blocks, U32 value);
+model::Work stream_work(Stream kernel, std::size_t n);
+// Loads a kernel, which CUDA does at its first launch otherwise: too late if others wait for it.
+void load(const Device& device, const AnyKernel& kernel);
+// Blocks that fill every multiprocessor.
+unsigned full_grid(const Device& device, const AnyKernel& kernel);
+
+// A matrix of weights: rows padded to 16 bytes; scales of int8 and int4, fp16, [row][group].
+struct Matrix {
+  Format format = Format::fp32;
+  unsigned rows = 0, cols = 0;
+
+  std::size_t row_words() const { return (cols + per_words(format) - 1) / per_words(format); }
+  std::size_t words() const { return row_words() * rows; }
+  std::size_t groups() const { return grouped(format) ? (cols + group - 1) / group : 0; }
+  std::size_t scales() const { return groups() * rows; }
+  // x is padded to whole accesses of weights.
+  std::size_t x_bytes() const {
+    return row_words() * per_words(format) * (format == Format::fp32 ? 4 : 2);
+  }
+};
+// 4 rows a block where enough blocks are left for the device, else 1.
+bool four_rows(const Device& device, const Matrix& matrix);
+void gemv(const Device& device, const Matrix& matrix, const Words* weights,
+          const std::uint16_t* scales, const void* x, float* y, bool four_rows);
+model::Work gemv_work(const Matrix& matrix);
+
+// Attention of a decode step over a cache of 128 dimensions a head.
+struct Attention {
+  Format format = Format::bf16;  // of the cache: bf16 or fp8
+  unsigned sequences = 1, kv_heads = 1, heads_per_kv = 1, context = 1;
+
+  unsigned heads() const { return sequences * kv_heads * heads_per_kv; }
+  std::size_t cache_bytes() const;  // of the keys; the values take the same
+};
+struct AttentionArrays {
+  const float* q = nullptr;  // [head][128]
+  const void *keys = nullptr, *values = nullptr;
+  float* partial = nullptr;  // attention_partial() floats
+  float* result = nullptr;   // [head][128]
+};
+// Blocks that share the positions of one KV head: as many as keep the device busy.
+unsigned attention_shares(const Device& device, const Attention& shape);
+std::size_t attention_partial(const Attention& shape, unsigned shares);
+void attention(const Device& device, const Attention& shape, const AttentionArrays& arrays,
+               unsigned shares, float scale);
+model::Work attention_work(const Attention& shape);
+
+model::Work rms_norm_work(unsigned tokens, unsigned columns);
+void rms_norm(const Device& device, const Words* x, const Words* gain, Words* out, unsigned tokens,
+              unsigned columns, float epsilon);
+model::Work swiglu_work(std::size_t elements);
+void swiglu(const Device& device, const Words* gate, const Words* up, Words* out,
+            std::size_t elements);
+
+// Blocks of a grid whose barrier is to be timed.
+unsigned barrier_grid(const Device& device);
+void grid_barrier(const Device& device, unsigned blocks, U32 rounds, U32* arrived, U32* seen,
+                  U32 polls, Status* status);
+inline constexpr unsigned barrier_threads = 128;  // marks a block in `seen`
+
+enum class AllReduce { one_shot, two_shot };
+const char* name(AllReduce kind);
+// Ranks whose memory all devices reach: inboxes, the count of calls, and what went wrong.
+class Peers {
+ public:
+  // `bytes`: of the largest message, in bf16. DeviceError if a device cannot reach another.
+  Peers(const std::vector<const Device*>& devices, std::size_t bytes);
+
+  std::size_t size() const { return devices_.size(); }
+  const Device& device(std::size_t rank) const { return *devices_[rank]; }
+  // Before the first call of messages of this size: waits for all devices, and lets all ranks count
+  // calls from the same number on. `bytes` is a multiple of 8.
+  void set_up(AllReduce kind, std::size_t bytes);
+  // Sends `calls` all-reduces, one after the other in one kernel, to a rank's stream; all ranks
+  // need the same. data and out hold the bytes of set_up.
+  void send(std::size_t rank, const U32* data, U32* out, U32 calls, U32 polls);
+  // A graph was sent that holds `calls` calls, on every rank.
+  void sent_again(U32 calls) { count_ += calls; }
+  // Empty, or who waited for whom in vain. Waits for all devices.
+  std::string trouble() const;
+
+ private:
+  std::vector<const Device*> devices_;
+  std::size_t capacity_, pairs_ = 0;
+  AllReduce kind_ = AllReduce::one_shot;
+  std::vector<Memory<U64>> inboxes_;
+  std::vector<Memory<U32>> counters_;
+  std::vector<Memory<Status>> status_;
+  U32 count_ = 0;  // an upper bound of the calls so far
+};
+// Each rank reads and writes the message once; traffic over links is the algorithm's affair.
+model::Work all_reduce_work(std::size_t bytes);
+
+}  // namespace limen::gpu

@@ -1,0 +1,81 @@
+// Fills a KernelTable with the kernels of the side that includes this.
+#pragma once
+
+#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/exchange.cuh"
+#include "kernels/cuda/gemv.cuh"
+#include "kernels/cuda/stream.cuh"
+#include "kernels/cuda/table.hpp"
+
+namespace limen::gpu {
+inline namespace LIMEN_SIDE {
+
+#ifndef __CUDACC__
+// Calls a kernel with arguments given by address, as cudaLaunchKernel takes them.
+template <auto F, class... A>
+void call(void** arguments) {
+  [&]<std::size_t... i>(std::index_sequence<i...>) { F(*static_cast<A*>(arguments[i])...); }
+  (std::index_sequence_for<A...>{});
+}
+#endif
+
+template <auto F, class... A>
+void enter(Kernel<A...>& to, const char* name, unsigned threads, void (*)(A...)) {
+  to.name = name;
+#ifdef __CUDACC__
+  to.function = reinterpret_cast<const void*>(F);
+#else
+  to.function = reinterpret_cast<const void*>(&call<F, A...>);
+#endif
+  to.threads = threads;
+  to.sizes = {sizeof(A)...};
+}
+template <auto F, class K>
+void enter(K& to, const char* name, unsigned threads) {
+  enter<F>(to, name, threads, F);
+}
+
+template <Format F>
+void enter_gemv(KernelTable& t) {
+  constexpr auto at = static_cast<int>(F);
+  // Enough loads on the way: 4 rows of 2 steps, or 1 row of 4.
+  enter<gemv<F, 1, 4>>(t.gemv_one_row[at], "gemv, 1 row a block", gemv_threads);
+  enter<gemv<F, 4, 2>>(t.gemv_four_rows[at], "gemv, 4 rows a block", gemv_threads);
+}
+
+inline KernelTable make_table() {
+  KernelTable t;
+  enter<stream_read<4>>(t.read, "read", stream_threads);
+  enter<stream_write<4>>(t.write, "write", stream_threads);
+  enter<stream_copy<4>>(t.copy, "copy", stream_threads);
+  enter<stream_triad<4>>(t.triad, "triad", stream_threads);
+  enter<chase<32>>(t.chase, "chase", 32);
+  enter<nothing<32>>(t.nothing, "nothing", 32);
+  enter_gemv<Format::fp32>(t);
+  enter_gemv<Format::fp16>(t);
+  enter_gemv<Format::bf16>(t);
+  enter_gemv<Format::fp8>(t);
+  enter_gemv<Format::int8>(t);
+  enter_gemv<Format::int4>(t);
+  enter<attention<Format::bf16, 1>>(t.attention_bf16[0], "attention bf16", attention_threads);
+  enter<attention<Format::bf16, 4>>(t.attention_bf16[1], "attention bf16", attention_threads);
+  enter<attention<Format::bf16, 8>>(t.attention_bf16[2], "attention bf16", attention_threads);
+  enter<attention<Format::fp8, 1>>(t.attention_fp8[0], "attention fp8", attention_threads);
+  enter<attention<Format::fp8, 4>>(t.attention_fp8[1], "attention fp8", attention_threads);
+  enter<attention<Format::fp8, 8>>(t.attention_fp8[2], "attention fp8", attention_threads);
+  enter<attention_join<head>>(t.attention_join, "attention join", head);
+  enter<rms_norm<elementwise_threads>>(t.rms_norm, "rms_norm", elementwise_threads);
+  enter<swiglu<elementwise_threads>>(t.swiglu, "swiglu", elementwise_threads);
+  enter<grid_barrier<128>>(t.grid_barrier, "grid barrier", 128);
+  enter<pingpong<32>>(t.pingpong, "pingpong", 32);
+  enter<pingpong_blocks<32>>(t.pingpong_blocks, "pingpong", 32);
+  enter<all_reduce_one_shot<exchange_threads>>(t.one_shot, "all-reduce, one shot",
+                                               exchange_threads);
+  enter<all_reduce_two_shot<exchange_threads>>(t.two_shot, "all-reduce, two shots",
+                                               exchange_threads);
+  return t;
+}
+
+}  // namespace LIMEN_SIDE
+}  // namespace limen::gpu

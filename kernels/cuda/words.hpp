@@ -1,0 +1,52 @@
+// Types that kernels and host code share: what a 16-byte access moves, the formats of weights.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace limen::gpu {
+
+// One 16-byte access.
+struct alignas(16) Words {
+  std::uint32_t w[4];
+};
+
+// Formats of weights and of the KV cache. x of a product is fp32 for fp32, fp16 for fp16, and bf16
+// for all others; y and all sums are fp32.
+enum class Format { fp32, fp16, bf16, fp8, int8, int4 };
+inline constexpr std::array<Format, 6> all_formats{Format::fp32, Format::fp16, Format::bf16,
+                                                   Format::fp8,  Format::int8, Format::int4};
+constexpr const char* name(Format f) {
+  constexpr const char* names[] = {"fp32", "fp16", "bf16", "fp8", "int8", "int4"};
+  return names[static_cast<int>(f)];
+}
+
+// Weights in one 16-byte access.
+constexpr unsigned per_words(Format f) {
+  return f == Format::fp32                        ? 4
+         : f == Format::fp16 || f == Format::bf16 ? 8
+         : f == Format::int4                      ? 32
+                                                  : 16;
+}
+// int8 and int4: weights of a row that share one fp16 scale.
+inline constexpr unsigned group = 128;
+constexpr bool grouped(Format f) { return f == Format::int8 || f == Format::int4; }
+
+// What a bounded wait leaves behind when its time is up: 0, or 1 + the rank that did not answer.
+using Status = std::uint32_t;
+
+// What a rank of an all-reduce knows of the others. An inbox holds packets: 32 bits of data (two
+// bf16) beside the 32 bits of the number of the call.
+inline constexpr unsigned most_ranks = 8;
+struct Ranks {
+  unsigned rank, ranks;
+  std::size_t capacity;              // pairs of bf16 that an inbox holds from one sender
+  std::uint64_t* inbox[most_ranks];  // of every rank; one of them is ours
+};
+// 64-bit words of an inbox.
+constexpr std::size_t inbox_words(unsigned ranks, std::size_t capacity) {
+  return 2 * 2 * ranks * capacity;
+}
+
+}  // namespace limen::gpu

@@ -1,0 +1,91 @@
+// gpu.nccl: NCCL's collectives over message sizes and subsets of devices, in this process.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kernels/cuda/nccl.hpp"
+#include "probes/gpu_bench.hpp"
+#include "probes/registry.hpp"
+
+namespace limen::probes {
+namespace {
+
+using gpu::Collective;
+
+// One communicator for each number of ranks, opened by the first case that needs it.
+struct Group {
+  std::vector<const gpu::Device*> devices;
+  std::unique_ptr<gpu::Nccl> nccl{};
+};
+
+struct State {
+  std::shared_ptr<Group> group;
+  Collective what;
+  std::size_t bytes;
+  std::vector<gpu::Memory<std::uint8_t>> in{}, out{};
+  std::vector<const void*> from{};
+  std::vector<void*> to{};
+  std::vector<std::unique_ptr<gpu::Stopwatch>> watches{};
+
+  void prepare() {
+    for (const auto* d : group->devices) {
+      in.push_back(gpu::upload(*d, std::vector<std::uint8_t>(bytes, 0x3f)));
+      out.emplace_back(*d, bytes);
+      from.push_back(in.back().data());
+      to.push_back(out.back().data());
+      watches.push_back(std::make_unique<gpu::Stopwatch>(*d));
+    }
+  }
+  double seconds(std::int64_t inner) {
+    for (auto& watch : watches) watch->start();
+    for (std::int64_t i = 0; i < inner; ++i) group->nccl->run(what, from, to, bytes);
+    double slowest = 0;
+    for (auto& watch : watches) watch->mark();
+    for (auto& watch : watches) slowest = std::max(slowest, watch->seconds());
+    return slowest;
+  }
+};
+
+Case make(GpuBench& bench, const std::shared_ptr<Group>& group, Collective what,
+          std::size_t bytes) {
+  auto state = std::make_shared<State>(State{group, what, bytes});
+  const std::size_t ranks = group->devices.size();
+  GpuCase c;
+  c.parameters = {{"collective", std::string(gpu::name(what))},
+                  {"ranks", static_cast<std::int64_t>(ranks)},
+                  {"bytes", static_cast<std::int64_t>(bytes)}};
+  const auto moved = model::bytes(static_cast<double>(bytes));
+  c.work = {moved, moved, model::flops(0.0)};
+  c.least_seconds = 2e-3;
+  c.verify = [&bench, group, what, ranks] {
+    std::string why;
+    if (!group->nccl) group->nccl = gpu::Nccl::open(group->devices, why);
+    if (!group->nccl) throw NotHere(why);
+    return bench.verified(fmt::format("nccl {} {}", gpu::name(what), ranks),
+                          [&] { return gpu::verify_nccl(group->devices, *group->nccl, what); });
+  };
+  c.prepare = [state] { state->prepare(); };
+  c.seconds = [state](std::int64_t inner) { return state->seconds(inner); };
+  return gpu_case(bench, std::move(c));
+}
+
+std::vector<Case> cases(GpuBench& bench) {
+  std::vector<Case> all;
+  const std::size_t n = bench.devices().size();
+  for (std::size_t ranks = 2; ranks <= n; ranks = ranks < n ? std::min(2 * ranks, n) : n + 1) {
+    auto group = std::make_shared<Group>();
+    for (std::size_t i = 0; i < ranks; ++i) group->devices.push_back(&bench.devices()[i]);
+    const std::size_t top = std::min(std::size_t{256} << 20, bench.room(0) / 4);
+    for (const auto what : gpu::all_collectives)
+      for (std::size_t s = 1024; s <= top; s *= bench.quick() ? 16 : 4)
+        all.push_back(make(bench, group, what, s / (2 * ranks) * (2 * ranks)));
+  }
+  return all;
+}
+
+}  // namespace
+
+const Probe gpu_nccl{"gpu.nccl", "How fast are NCCL's collectives between the GPUs?", nullptr,
+                     cases};
+
+}  // namespace limen::probes

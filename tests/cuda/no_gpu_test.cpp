@@ -1,0 +1,49 @@
+// limen on a node without a usable GPU: it starts, says why in one line, and goes on with the rest.
+#include <gmock/gmock.h>
+
+#include "results/store.hpp"
+#include "tests/cli/command.hpp"
+#include "tests/results/made_runs.hpp"
+
+namespace limen::tests {
+namespace {
+
+using testing::HasSubstr;
+
+// Where this test runs there may be a GPU: the driver is hidden from it.
+Finished without_gpu(std::vector<std::string> arguments) {
+  std::vector<std::string> command = {"env", "CUDA_VISIBLE_DEVICES=", LIMEN_EXECUTABLE};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_program("/usr/bin/env", command);
+}
+
+TEST(NoGpu, ProbesOfGpusHaveNothingToRun) {
+  const Folder folder;
+  const auto run = without_gpu({"probe", "gpu", "--quick", "-o", (folder / "r").string()});
+  EXPECT_EQ(run.code, 77) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("limen: no GPU: "));
+  for (const auto& m : results::load_run(folder / "r").measurements)
+    EXPECT_THAT(std::get<results::Skipped>(m.outcome).reason, HasSubstr("no GPU")) << m.probe;
+}
+
+TEST(NoGpu, OtherProbesGoOn) {
+  const Folder folder;
+  const auto run = without_gpu({"probe", "compute.fma", "gpu.launch", "--quick", "--budget", "50ms",
+                                "-o", (folder / "r").string()});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(results::load_run(folder / "r").provenance.gpu_notes, testing::SizeIs(1));
+}
+
+TEST(NoGpu, VerifyChecksCpuKernelsAndTimesNothing) {
+  const Folder folder;
+  const auto run = without_gpu({"probe", "compute.fma", "--verify", "-o", (folder / "r").string()});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("verified"));
+  for (const auto& m : results::load_run(folder / "r").measurements)
+    EXPECT_TRUE(std::get<results::Samples>(m.outcome).visits.empty()) << m.probe;
+  EXPECT_EQ(run_limen({"show", (folder / "r").string()}).code, 0);
+  EXPECT_EQ(run_limen({"show", (folder / "r").string(), "--json"}).code, 0);
+}
+
+}  // namespace
+}  // namespace limen::tests

@@ -1,0 +1,66 @@
+// Every check of verify.hpp by the name of what it checks, on fibers.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/host_backend.hpp"
+#include "kernels/cuda/verify.hpp"
+
+namespace limen::gpu {
+
+// Some multiprocessors, so that grids have several blocks; two devices.
+inline HostOptions small_devices(fiber::Order order, int devices = 2) {
+  HostOptions options;
+  options.devices = devices;
+  options.properties.multiprocessors = 3;
+  options.properties.cooperative = true;
+  options.order = order;
+  return options;
+}
+
+inline std::string check_all_reduce(Backend& backend, AllReduce kind) {
+  std::vector<Device> devices;
+  std::vector<const Device*> all;
+  for (int i = 0; i < backend.devices(); ++i) devices.emplace_back(backend, i);
+  for (const auto& d : devices) all.push_back(&d);
+  return verify_all_reduce(all, kind, 5);
+}
+
+using Check = std::function<std::string(Backend&)>;
+inline const std::map<std::string, Check>& checks() {
+  static const std::map<std::string, Check> all = [] {
+    std::map<std::string, Check> c;
+    for (const Stream kernel : all_streams)
+      c[name(kernel)] = [kernel](Backend& b) { return verify_stream(Device(b, 0), kernel, 1); };
+    for (const Format f : all_formats)
+      c[std::string("gemv_") + name(f)] = [f](Backend& b) {
+        return verify_gemv(Device(b, 0), f, 2);
+      };
+    c["gemv"] = c["gemv_bf16"];
+    for (const unsigned heads : attention_groups)
+      for (const Format f : {Format::bf16, Format::fp8})
+        c["attention_" + std::to_string(heads) + "_" + name(f)] = [=](Backend& b) {
+          return verify_attention(Device(b, 0), f, heads, 3);
+        };
+    c["attention"] = c["attention_4_bf16"];
+    c["chase"] = [](Backend& b) { return verify_chase(Device(b, 0), 4); };
+    c["launch"] = [](Backend& b) { return verify_launch(Device(b, 0)); };
+    c["rms_norm"] = [](Backend& b) { return verify_rms_norm(Device(b, 0), 5); };
+    c["swiglu"] = [](Backend& b) { return verify_swiglu(Device(b, 0), 6); };
+    c["grid"] = [](Backend& b) { return verify_grid_barrier(Device(b, 0)); };
+    c["pingpong_one"] = [](Backend& b) {
+      const Device d(b, 0);
+      return verify_pingpong(d, d);
+    };
+    c["pingpong_two"] = [](Backend& b) { return verify_pingpong(Device(b, 0), Device(b, 1)); };
+    c["one_shot"] = [](Backend& b) { return check_all_reduce(b, AllReduce::one_shot); };
+    c["two_shot"] = [](Backend& b) { return check_all_reduce(b, AllReduce::two_shot); };
+    return c;
+  }();
+  return all;
+}
+
+}  // namespace limen::gpu
