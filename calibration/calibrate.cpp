@@ -102,7 +102,7 @@ Calibration calibrate(const std::vector<results::Run>& runs, const std::string& 
                     names_of(runs)));
   if (gpus) {
     observed = as_devices(observed);
-  } else {
+  } else if (runs[0].provenance.imported.empty()) {  // what was imported stands for the machine
     std::erase_if(observed.all, [](const Observation& o) { return o.probe.rfind("gpu.", 0) == 0; });
   }
   if (observed.all.empty())
