@@ -68,9 +68,8 @@ void add_errors(Fit& fit, const MatrixXd& j) {
 
 }  // namespace
 
-Fit least_squares(const Residuals& residuals, Index n, const VectorXd& start) {
+Fit least_squares(const Residuals& residuals, Index n, const VectorXd& start, double tolerance) {
   constexpr int max_steps = 100000;
-  constexpr double tolerance = 1e-14;
   const Index p = start.size();
   Fit fit;
   fit.parameters = start;

@@ -30,7 +30,9 @@ struct Fit {
   bool converged = false;
 };
 
-Fit least_squares(const Residuals& residuals, Eigen::Index n, const Eigen::VectorXd& start);
+// `tolerance`: of a step, relative to the parameters; the last digit by default.
+Fit least_squares(const Residuals& residuals, Eigen::Index n, const Eigen::VectorXd& start,
+                  double tolerance = 1e-14);
 
 // The same with Huber's weights, at 1.345 robust standard deviations: outliers pull with bounded
 // force.

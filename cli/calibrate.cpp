@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "calibration/calibrate.hpp"
+#include "cli/calibrate_published.hpp"
 #include "cli/commands.hpp"
 #include "cli/text_table.hpp"
 #include "model/cards/machine_card.hpp"
@@ -19,7 +20,7 @@ using nlohmann::json;
 
 struct Options {
   std::vector<std::string> runs;
-  std::string file, name, subject;
+  std::string file, name, subject, published;
   bool json = false;
 };
 
@@ -71,6 +72,9 @@ void tell(const calibration::Calibration& c) {
 }
 
 Exit calibrate(const Options& o) {
+  if (o.runs.empty() == o.published.empty())
+    throw Error("calibrate: give folders of runs, or --published FOLDER");
+  if (!o.published.empty()) return calibrate_published(o.published, o.file, o.json);
   std::vector<results::Run> runs;
   for (const std::string& directory : o.runs) {
     runs.push_back(results::load_run(directory));
@@ -104,7 +108,9 @@ Exit calibrate(const Options& o) {
 void add_calibrate(CLI::App& app, Exit& code) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("calibrate", "Fit the laws of a machine to runs");
-  command->add_option("RUN", o->runs, "Folders of runs; several are pooled")->required();
+  command->add_option("RUN", o->runs, "Folders of runs; several are pooled");
+  command->add_option("--published", o->published,
+                      "A folder of published tables: fit the laws of devices and engines to them");
   command->add_option("-o,--output", o->file, "The machine file to write; without it, stdout");
   command->add_option("--name", o->name, "The name of the machine; without it, the host's");
   command

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/cards/laws.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "model/cards/suggest.hpp"
@@ -136,6 +137,13 @@ std::string nothing_found(const model::Machine& m, model::Case c, const model::F
 
 }  // namespace
 
+model::Machine named_machine(const std::string& name, const std::string& engine) {
+  auto m = cards::find_machine(name);
+  const bool is_file = name.find('/') != std::string::npos || name.ends_with(".toml");
+  if (is_file && engine.empty()) return m;
+  return cards::with_laws(std::move(m), cards::built_in_laws(), engine.empty() ? "none" : engine);
+}
+
 model::Format parse_weight_format(const std::string& word, const std::string& where) {
   return parse_format(word, where, model::weight_formats);
 }
@@ -196,6 +204,10 @@ void add_setting_options(CLI::App& sub, CaseOptions& o) {
   sub.add_option("--set", o.sets,
                  "KEY=VALUE: change a parameter of the machine, keep its measured efficiencies");
   sub.add_option(
+      "--engine", o.engine,
+      "Serving engine on a known accelerator: trtllm, vllm, gpt-fast, lmdeploy, llama.cpp, "
+      "..., unknown, none (kernels alone; the default), ideal (the datasheet's limit)");
+  sub.add_option(
          "--conventions", o.conventions,
          "exact, or paper: as arXiv 2507.14397 counts (2^40 B/s a TB/s, nominal parameters, "
          "KV divided evenly, 3 synchronizations a layer)")
@@ -251,7 +263,7 @@ void for_each_setting(const CaseOptions& o,
   std::vector<model::Machine> machines, networks;
   for (const auto& name : o.networks) networks.push_back(cards::find_network(name));
   for (const auto& name : o.machines) {
-    machines.push_back(cards::find_machine(name));
+    machines.push_back(named_machine(name, o.engine));
     for (const auto& n : networks) cards::connect(machines.back(), n);
     for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
     cards::check_tiers(machines.back(), "--set");

@@ -16,13 +16,17 @@ struct CaseOptions {
   std::vector<std::string> models, machines, contexts = {"4k"}, batches = {"1"}, sets, networks;
   std::vector<std::string> tps = {"1"}, pps = {"1"}, eps = {"1"}, dps = {"1"};
   std::vector<std::string> drafts = {"0"};
-  std::string weights = "bf16", experts, head, kv = "bf16", conventions = "exact";
+  std::string weights = "bf16", experts, head, kv = "bf16", conventions = "exact", engine;
   std::string acceptance, draft_model = "mtp";
   std::string goal = "utps";
   double at_least = 0;  // tokens/s of a user
   bool all = false;     // of a search, not the winner alone
   bool json = false;
 };
+
+// A machine by name or file. A file says itself what its machine does; a datasheet card does not,
+// and gets the laws of its kind and, if one is named, of a serving engine. Throws Error.
+model::Machine named_machine(const std::string& name, const std::string& engine = "");
 
 // Words of the command line; `where` begins the error's line. Throw Error.
 model::Format parse_weight_format(const std::string& word, const std::string& where);

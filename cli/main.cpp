@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
   cli::add_findings(app, code);
   cli::add_cards(app, code);
   cli::add_reproduce(app, code);
+  cli::add_validate(app, code);
+  cli::add_import_published(app, code);
   cli::add_selfbench(app, code);
   try {
     app.parse(argc, argv);

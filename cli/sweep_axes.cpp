@@ -167,7 +167,7 @@ model::Grid grid_of(const SweepAxes& a) {
   for (const auto& name : pieces_of(a.models, "--model"))
     g.models.push_back(cards::find_model(name));
   for (const auto& name : pieces_of(a.machines, "--machine"))
-    g.machines.push_back(cards::find_machine(name));
+    g.machines.push_back(named_machine(name));
   apply_sets(a.sets, g);
   g.weights = formats(a.weights, "--weights", parse_weight_format);
   if (!a.experts.empty()) g.experts = formats(a.experts, "--experts", parse_weight_format);

@@ -66,6 +66,10 @@ Dual<N> exp(const Dual<N>& a) {
   return a.through(e, e);
 }
 template <std::size_t N>
+Dual<N> log(const Dual<N>& a) {
+  return a.through(std::log(a.value), 1 / a.value);
+}
+template <std::size_t N>
 Dual<N> floor(const Dual<N>& a) {
   return Dual<N>(std::floor(a.value));
 }

@@ -21,7 +21,8 @@ inline Evaluated evaluate(const Machine& m, const Case& c) {
   const Rates r = rates(m, c.workload, c.partition, d);
   const Step ideal = ideal_step(r, d), step = calibrated_step(r, d);
   const Bytes held = d.weights_held + c.workload.batch * d.kv_per_sequence;
-  const double fill = held / r.capacity, in_flight = c.workload.batch * busy_stages(*c.transformer, c.partition.pp);
+  const double fill = held / r.capacity,
+               in_flight = c.workload.batch * busy_stages(*c.transformer, c.partition.pp);
   Evaluated e;
   e.possible = impossible(m, c).empty();
   e.fits = fill <= 1 && e.possible;

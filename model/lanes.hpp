@@ -47,6 +47,9 @@ struct Lanes {
   friend Lanes exp(const Lanes& a) {
     return a.each([](double x) { return std::exp(x); });
   }
+  friend Lanes log(const Lanes& a) {
+    return a.each([](double x) { return std::log(x); });
+  }
   friend Lanes floor(const Lanes& a) {
     return a.each([](double x) { return std::floor(x); });
   }

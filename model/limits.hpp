@@ -122,8 +122,11 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
       rated.parts[i] = {relative(part.efficiency, efficiency),
                         seconds(relative(part.fixed.in(seconds), Lever::fixed)),
                         seconds(relative(part.unpack.in(seconds), Lever::unpack)),
-                        matrix(part.peak), matrix(part.rate)};
+                        matrix(part.peak),
+                        matrix(part.rate),
+                        D(part.overlap)};
     }
+    rated.overhead = seconds(relative(plain.overhead.in(seconds), Lever::fixed));
     for (std::size_t i = 0; i < plain.exchanges.size(); ++i) {
       auto moved = [&](const ExchangeTimeOf<double>& t) {
         return ExchangeTimeOf<D>{
@@ -189,6 +192,7 @@ inline Rates improved(Rates r, Better b) {
     part.unpack = part.unpack / b.compute;
     part.fixed = part.fixed / b.sync;
   }
+  r.overhead = r.overhead / b.sync;
   for (auto* times : {&r.exchanges, &r.exchanges_ideal}) {
     for (auto& t : *times) t = {t.alpha / b.sync, t.beta / b.sync};
   }

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/format.hpp"
@@ -19,13 +20,16 @@ namespace limen::model {
 
 // Time of a linear layer of w weights and m tokens on one device, weights cold in memory:
 //   t = fixed + max(bytes / (efficiency * memory.bandwidth), w * unpack + 2 w m / rate)
-// Anything absent is ideal: efficiency 1, fixed 0, unpack 0, rate the peak.
+// or, with an overlap p, the power mean (memory^p + compute^p)^(1/p) for the max: 1 if neither
+// hides behind the other, infinite if they do wholly. Anything absent is ideal: efficiency 1, fixed
+// 0, unpack 0, rate the peak, overlap infinite.
 struct LinearLaw {
   std::optional<Parameter<Quantity<Scalar>>> efficiency;
   std::optional<Parameter<Seconds>> fixed;   // per operator: dispatch and join
   std::optional<Parameter<Seconds>> unpack;  // per weight, whatever the number of tokens
   std::optional<Parameter<FlopsPerSecond>>
-      rate;            // of the multiplications once weights are unpacked
+      rate;  // of the multiplications once weights are unpacked
+  std::optional<Parameter<Quantity<Scalar>>> overlap;  // 1 or more
   double scatter = 0;  // relative error (rms) on shapes left out of the fit
 
   bool known() const { return efficiency || fixed || unpack || rate; }
@@ -96,6 +100,10 @@ struct Machine {
   std::optional<Parameter<Seconds>> sync_net;  // between nodes: one step of a collective
   std::optional<Parameter<BytesPerSecond>>
       sync_net_bandwidth;  // of a device's share of the network
+  // What a serving engine adds to a step: once, for each layer, for each layer of experts besides,
+  // for each sequence.
+  std::optional<Parameter<Seconds>> engine_step, engine_layer, engine_experts, engine_sequence;
+  double engine_scatter = 0;  // relative error (rms) of steps about the law of the engine
   std::vector<CollectivePiece> all_reduce, all_gather, reduce_scatter, all_to_all;
 
   Economics economics;
@@ -112,6 +120,11 @@ struct Machine {
 inline bool has_sram(const Machine& m) { return m.sram_capacity && m.sram_bandwidth; }
 inline bool has_host(const Machine& m) { return m.host_capacity && m.host_bandwidth; }
 inline bool in_tiers(const Machine& m) { return has_sram(m) || has_host(m); }
+// Of the pure numbers only the overlap may exceed 1.
+inline bool is_exponent(const std::string& key) {
+  constexpr std::string_view last = ".overlap";
+  return key.size() > last.size() && key.compare(key.size() - last.size(), last.size(), last) == 0;
+}
 
 // Calls f(key, pieces) for each kind of collective that has laws of its own.
 template <class M, class F>
@@ -142,6 +155,7 @@ void for_each_parameter(M& m, F&& f) {
     f(prefix + ".fixed", law.fixed);
     f(prefix + ".unpack", law.unpack);
     f(prefix + ".rate", law.rate);
+    f(prefix + ".overlap", law.overlap);
   }
   f("sync.tp", m.sync_tp);
   f("sync.tp_bandwidth", m.sync_tp_bandwidth);
@@ -165,6 +179,10 @@ void for_each_parameter(M& m, F&& f) {
   f("cost.lifetime", e.lifetime);
   f("cost.utilization", e.utilization);
   f("cost.electricity", e.electricity);
+  f("engine.step", m.engine_step);
+  f("engine.layer", m.engine_layer);
+  f("engine.experts", m.engine_experts);
+  f("engine.sequence", m.engine_sequence);
 }
 
 }  // namespace limen::model

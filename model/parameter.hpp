@@ -5,10 +5,12 @@
 
 namespace limen::model {
 
+// `pooled`: from the distribution of a law over the devices of a class, or over serving engines.
 // `unverified`: of a datasheet, but recalled, not read.
-enum class Evidence { measured, fitted, datasheet, unverified, hypothetical };
+enum class Evidence { measured, fitted, pooled, datasheet, unverified, hypothetical };
 
-inline constexpr Evidence evidences[] = {Evidence::measured, Evidence::fitted, Evidence::datasheet,
+inline constexpr Evidence evidences[] = {Evidence::measured,   Evidence::fitted,
+                                         Evidence::pooled,     Evidence::datasheet,
                                          Evidence::unverified, Evidence::hypothetical};
 
 constexpr const char* name(Evidence e) {
@@ -17,6 +19,8 @@ constexpr const char* name(Evidence e) {
       return "measured";
     case Evidence::fitted:
       return "fitted";
+    case Evidence::pooled:
+      return "pooled";
     case Evidence::datasheet:
       return "datasheet";
     case Evidence::unverified:

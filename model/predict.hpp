@@ -22,6 +22,7 @@ struct PartRatesOf {
   SecondsOf<S> fixed;              // per operator
   SecondsOf<S> unpack;             // per weight
   FlopsPerSecondOf<S> peak, rate;  // of matrix products
+  S overlap{};                     // exponent of the power mean; 0: the greater of the two times
 };
 
 // alpha + beta * bytes.
@@ -39,6 +40,7 @@ struct FlatRatesOf {
   BytesPerSecondOf<S> bandwidth;                 // peak, of the main tier
   std::array<PartRatesOf<S>, part_count> parts;  // by Part
   FlopsPerSecondOf<S> scalar;                    // everything that is no matrix product
+  SecondsOf<S> overhead{};                       // of the serving engine, a step
   std::array<ExchangeTimeOf<S>, most_exchanges> exchanges,
       exchanges_ideal;  // in the order of the demand's
 
@@ -101,6 +103,28 @@ constexpr SecondsOf<S> exchange_time(const std::array<ExchangeTimeOf<S>, most_ex
   return sum;
 }
 
+// Memory and arithmetic at once: (a^p + b^p)^(1/p), or the greater one for p = 0.
+template <class S>
+[[gnu::always_inline]] constexpr SecondsOf<S> overlapped(SecondsOf<S> a, SecondsOf<S> b, S p) {
+  using std::exp;
+  using std::log;
+  const SecondsOf<S> greater = max(a, b);
+  if constexpr (requires(S s) { s.pack; }) {  // lane by lane, with the bits of the plain numbers
+    S out = greater.in(seconds);
+    for (std::size_t i = 0; i < S::size; ++i) {
+      if (p.pack[i] == 0) continue;
+      out.pack[i] = overlapped<double>(seconds(double(a.in(seconds).pack[i])),
+                                       seconds(double(b.in(seconds).pack[i])), double(p.pack[i]))
+                        .in(seconds);
+    }
+    return seconds(out);
+  }
+  if (value_of(p) == 0 || !(value_of(greater.in(seconds)) > 0)) return greater;
+  const S share = (a + b - greater) / greater;
+  if (!(value_of(share) > 1e-9)) return greater;
+  return greater * exp(log(S(1.0) + exp(p * log(share))) / p);
+}
+
 namespace detail {
 
 // `memory` is the time that all of a step's bytes take, `memory_of(i)` that of the i-th part's at
@@ -129,11 +153,12 @@ constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d, F
     const SecondsOf<S> memory = memory_of(i);
     auto compute = part.weights * rates.unpack + part.work.flops / rates.rate;
     if (Part(i) == Part::attention) compute = compute + d.scalar / r.scalar;
-    *part_times[i] = max(memory, compute);
+    *part_times[i] = overlapped(memory, compute, rates.overlap);
     s.memory = s.memory + memory;
     s.compute = s.compute + compute;
     s.fixed = s.fixed + part.operators * rates.fixed;
   }
+  s.fixed = s.fixed + r.overhead;
   s.exchanges = exchange_time(r.exchanges, d);
   s.sync = s.exchanges + s.fixed;
   s.total = s.linear + s.experts + s.attention + s.apart + s.sync;

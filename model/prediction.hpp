@@ -220,6 +220,7 @@ inline Prediction predict(const Machine& given, const Case& c) {
       scatter(law.scatter, passes * e.count * (law.alpha + law.beta * e.bytes));
     }
   };
+  scatter(machine.engine_scatter, out.step.total);
   const Workload& w = c.workload;
   scatter_of(1, d.model, calibrated_step(r.model, d.model), {w.weights, w.experts, w.head});
   if (d.drafts > 0) {

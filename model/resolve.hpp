@@ -167,6 +167,7 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
     part.peak = peak_rate(m, f) * share;
     // A law that is lent may be of faster units.
     part.rate = law.rate ? std::min(law.rate->value * share, part.peak) : part.peak;
+    if (law.overlap) part.overlap = double(law.overlap->value);
     return part;
   };
   const auto layers = r.part(Part::linear) = linear(w.weights);
@@ -178,6 +179,13 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
   attention.unpack = seconds(0.0);
   attention.peak = peak_rate(m, Format::bf16) * share;  // scores are computed in 16 bits or more
   attention.rate = attention.peak;
+  auto time = [](const std::optional<Parameter<Seconds>>& t) {
+    return t ? t->value : seconds(0.0);
+  };
+  // Experts are two executions a layer.
+  r.overhead = time(m.engine_step) + d.part(Part::attention).operators * time(m.engine_layer) +
+               d.part(Part::experts).operators * 0.5 * time(m.engine_experts) +
+               w.batch / p.dp * time(m.engine_sequence);
   r.scalar = m.compute_scalar ? m.compute_scalar->value * share : attention.peak;
   for (int i = 0; i < d.exchange_count; ++i) {
     const auto& e = d.exchanges[std::size_t(i)];

@@ -77,10 +77,14 @@ inline RatesOf<Slope> sloped(const Rates& r, const Rates& up, const Rates& down,
   }
   for (std::size_t i = 0; i < r.parts.size(); ++i) {
     const auto &q = r.parts[i], &u = up.parts[i], &d = down.parts[i];
-    out.parts[i] = {number(q.efficiency, u.efficiency, d.efficiency), of(q.fixed, u.fixed, d.fixed),
-                    of(q.unpack, u.unpack, d.unpack), of(q.peak, u.peak, d.peak),
-                    of(q.rate, u.rate, d.rate)};
+    out.parts[i] = {number(q.efficiency, u.efficiency, d.efficiency),
+                    of(q.fixed, u.fixed, d.fixed),
+                    of(q.unpack, u.unpack, d.unpack),
+                    of(q.peak, u.peak, d.peak),
+                    of(q.rate, u.rate, d.rate),
+                    number(q.overlap, u.overlap, d.overlap)};
   }
+  out.overhead = of(r.overhead, up.overhead, down.overhead);
   for (std::size_t i = 0; i < r.exchanges.size(); ++i) {
     auto both = [&](const ExchangeTimeOf<double>& q, const ExchangeTimeOf<double>& u,
                     const ExchangeTimeOf<double>& d) {

@@ -199,6 +199,7 @@ std::string to_json(const std::vector<PredictedCase>& cases) {
                                          {"running", running(c.running)},
                                          {"running_ideal", running(c.running_ideal)},
                                          {"extrapolated", p.extrapolated}});
+    for (const auto& [key, evidence] : c.evidence) out.back()["evidence"][key] = name(evidence);
   }
   return out.dump(2) + "\n";
 }

@@ -17,6 +17,7 @@ struct PredictedCase {
   std::string drafted_by{};  // the name; drafts.by may be gone
   int instances = 1;         // of this partition, on all devices of the machine; 0: it does not fit
   model::Running running{}, running_ideal{};
+  std::vector<std::pair<std::string, model::Evidence>> evidence{};  // of the machine's parameters
 };
 
 // A case as it was predicted.

@@ -14,5 +14,6 @@ struct EmbeddedCard {
 const std::vector<EmbeddedCard>& embedded_machines();
 const std::vector<EmbeddedCard>& embedded_networks();
 const std::vector<EmbeddedCard>& embedded_models();
+std::string_view embedded_laws();  // the text of laws.toml
 
 }  // namespace limen::cards

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "model/cards/card_source.hpp"
+#include "model/cards/device.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
@@ -18,7 +19,12 @@ std::vector<std::string> machine_names() {
 }
 
 model::Machine find_machine(const std::string& name) {
-  const CardSource source = card_source(embedded_machines(), "machine", name, "", "--machine");
+  const auto built_in = embedded_machines();
+  const bool known = std::any_of(built_in.begin(), built_in.end(),
+                                 [&](const auto& card) { return card.name == name; });
+  const Device* device = known ? nullptr : find_device(name);
+  const CardSource source = card_source(
+      built_in, "machine", device != nullptr ? std::string(device->card) : name, "", "--machine");
   return read_machine(source.text, source.origin, source.folder);
 }
 
@@ -74,7 +80,7 @@ double parse_parameter(const std::string& key, std::string_view value, const std
     if (name != key) return;
     using Q = decltype(p->value);
     found = parse<Q>(value, where).in(Unit<typename Q::dimension>{1.0});
-    if (std::is_same_v<Q, Quantity<Scalar>> && *found > 1)
+    if (std::is_same_v<Q, Quantity<Scalar>> && *found > 1 && !is_exponent(name))
       throw Error(fmt::format("{}: a share or efficiency above 1 is impossible", where));
   });
   if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));

@@ -60,7 +60,9 @@ class Reader {
     p.evidence = evidence(*t, name);
     p.source = text(*t, "source", name);
     if constexpr (std::is_same_v<Q, Quantity<Scalar>>) {
-      if (double(p.value) > 1)
+      if (is_exponent(name) && double(p.low) < 1)
+        throw Error(where(*node, name) + ": an overlap below 1 is impossible");
+      if (double(p.value) > 1 && !is_exponent(name))
         throw Error(where(*node, name) + ": a share or efficiency above 1 is impossible");
     }
     out = p;
@@ -249,6 +251,7 @@ Machine read(std::string_view text, const std::string& origin, const std::string
     static const toml::table none;
     m.law(f).scatter = reader.number(table ? *table : none, key, name, m.law(f).scatter);
   }
+  m.engine_scatter = reader.number(root, "engine_scatter", "engine_scatter", 0);
   for_each_collective(m, [&](const std::string& name, auto& pieces) {
     auto inherited = std::move(pieces);
     pieces.clear();

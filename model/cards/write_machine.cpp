@@ -38,6 +38,7 @@ std::string write_machine(const model::Machine& m) {
     for (const auto& w : m.unidentified) out += fmt::format("  {},\n", quoted(w));
     out += "]\n";
   }
+  if (m.engine_scatter > 0) out += fmt::format("engine_scatter = {:.6g}\n", m.engine_scatter);
   std::string section;
   auto enter = [&](const std::string& key) {
     const auto dot = key.rfind('.');

@@ -19,6 +19,7 @@ bool has_experts(const Transformer& t) {
 // messages, where a collective's law or its floor is chosen by them.
 bool follow_batch(const Machine& m, const Demand& d, Partition p) {
   if (p.dp > 1) return true;  // so does what is possible
+  if (m.engine_sequence) return true;
   if (d.exchange_count == 0) return false;
   bool by_size = m.sync_floor.has_value();
   for_each_collective(

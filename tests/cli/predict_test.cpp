@@ -139,7 +139,7 @@ std::vector<std::string> with(std::vector<std::string> more) {
 TEST(PredictCommand, BadInputIsOneLineAndExitCodeTwo) {
   const std::vector<Bad> cases = {
       Bad{{"--model", "lama-3.1-8b", "--machine", "h100-8"}, "did you mean 'llama-3.1-8b'?"},
-      Bad{{"--model", "llama-3.1-8b", "--machine", "h100"}, "did you mean 'h100-8'?"},
+      Bad{{"--model", "llama-3.1-8b", "--machine", "xpu-cow"}, "did you mean 'xpu-cows'?"},
       Bad{{"--model", "llama-3.1-8b"}, "--machine is required"},
       Bad{{"--model", "llama-3.1-8b", "--machine", "/no/such.toml"}, "cannot read"},
       Bad{{"--model", "/no/such.json", "--machine", "h100-8"}, "cannot read"},

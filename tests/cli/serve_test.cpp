@@ -92,7 +92,7 @@ TEST(ServeCommand, BadInputIsOneLineAndExitCodeTwo) {
       {{"--disaggregate", "2"}, "neither auto nor PREFILL:DECODE"},
       {{"--disaggregate", "0:8"}, "--disaggregate"},
       {{"--disaggregate", "4:5"}, "has 8 devices"},
-      {{"--prefill-machine", "h100"}, "did you mean 'h100-8'?"},
+      {{"--prefill-machine", "xpu-cow"}, "did you mean 'xpu-cows'?"},
       {{"--batch", "0"}, "--batch"},
       {{"--tp", "atuo"}, "--tp"},
       {{"--json", "--csv"}, "--csv"}};

@@ -1,0 +1,59 @@
+// The laws of kernels and collectives as formulas in a few parameters, for fitting to published
+// measurements and for predicting them. All in SI units.
+//
+// linear      a product of m tokens with an n x k matrix:
+//               t = fixed + launch + (memory^overlap + compute^overlap)^(1/overlap)
+//               memory = bytes / (efficiency * bandwidth), compute = 2 m n k / (rate * peak)
+//             `launch` only where the host's clock timed it. Waves of tiles are not in it: with the
+//             best of six tile shapes and split sums the tables' median errors moved by -1.6 to +1.2
+//             points without a gain overall, because libraries choose their tiles so.
+// attention   one decode step of m sequences over their cache:
+//               t = fixed + (memory^overlap + serial^overlap)^(1/overlap)
+//               serial = `serial` * (context / 1024)^growth: what a head's share of processors must
+//               do one after the other; with the best split it grows as the root of the context
+//               memory as above, but `cache` times faster where the keys and values fit the cache
+// all_reduce  of b bytes among p devices, the faster of
+//               alpha (p/2)^growth + (p - 1) b / (direct * link)      every device reads from each
+//               ring_alpha (p/2)^(1/2) + 2 (p - 1)/p b / (ring * link)  in two halves
+// memory      reading a working set over and over: bytes / (efficiency * bandwidth), or `cache`
+// times
+//             the bandwidth where the set fits the last-level cache
+// launch      `fixed`: from one small kernel to the next, in a stream, a graph, a persistent kernel
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "calibration/published/hierarchy.hpp"
+#include "calibration/published/rows.hpp"
+#include "model/machine.hpp"
+
+namespace limen::calibration {
+
+// A datasheet as plain numbers; NaN: it does not say.
+struct Sheet {
+  double bandwidth = 0, link = 0, cache = 0, capacity = 0;
+  const model::Machine* card = nullptr;
+  double peak(const std::string& kernel) const;  // of matrix products
+};
+// Of a known device; cards are read once.
+const Sheet& sheet_of(const cards::Device& device);
+
+// The coordinates of a kind's law, in the order in which `predicted_seconds` takes their values.
+const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& variant);
+
+// Devices whose law of this kind is alike: of a vendor; of all-reduces, of a kind of link.
+std::string family_of(const PublishedRow& row);
+
+// Of a product, attention or all-reduce.
+double predicted_seconds(const PublishedRow& row, const Sheet& sheet,
+                         const std::vector<double>& values);
+// What no implementation can beat: every byte once at the peak of the memory or link, every
+// operation at the peak. Data that fit a cache have no floor from memory.
+double least_seconds(const PublishedRow& row, const Sheet& sheet);
+
+// Why a row cannot be predicted by these laws on this device; empty if it can.
+std::string not_predictable(const PublishedRow& row, const Sheet& sheet);
+
+}  // namespace limen::calibration
