@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
+#include "report/json_number.hpp"
 #include "report/prediction_table.hpp"
 
 namespace limen::cli {
@@ -106,10 +107,7 @@ const char* word(Verdict v) {
 nlohmann::ordered_json json_of(const Finding& f) {
   auto figures = nlohmann::ordered_json::array();
   for (const auto& x : f.figures) {
-    figures.push_back({{"what", x.what},
-                       {"value", std::isfinite(x.value) ? nlohmann::ordered_json(x.value)
-                                                        : nlohmann::ordered_json(nullptr)},
-                       {"unit", x.unit}});
+    figures.push_back({{"what", x.what}, {"value", report::number(x.value)}, {"unit", x.unit}});
   }
   return {{"claim", f.claim},   {"hardware", f.hardware}, {"experiment", f.experiment},
           {"figures", figures}, {"rule", f.rule},         {"verdict", word(f.verdict)},

@@ -8,6 +8,7 @@
 #include "cli/cases.hpp"
 #include "model/cards/units.hpp"
 #include "model/sensitivity.hpp"
+#include "report/json_number.hpp"
 #include "report/prediction_table.hpp"
 
 namespace limen::cli {
@@ -47,9 +48,7 @@ constexpr Together togethers[] = {{"bandwidth", true, false, false},
                                   {"all three", true, true, true}};
 constexpr double targets[] = {1000, 2000, 10000};
 
-nlohmann::ordered_json number(double v) {
-  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
-}
+using report::number;
 
 nlohmann::ordered_json analysis(const Machine& m, const Case& c) {
   const Prediction p = predict(m, c);

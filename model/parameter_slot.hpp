@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "model/machine.hpp"
@@ -22,7 +24,29 @@ void for_each_count(M& m, F&& f) {
   f("devices_per_node", m.devices_per_node);
 }
 
-// Calls f with the setter of `key`: it takes the base unit (B/s, s, ...), and what was fitted size
+// What was fitted for collectives gives way to a latency or bandwidth that is named: `key` is
+// sync.tp or sync.tp_bandwidth, and the machine has it; any other key changes nothing.
+inline void displace_fits(Machine& m, std::string_view key) {
+  if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
+  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
+      {Exchange::all_reduce, &m.all_reduce},
+      {Exchange::all_gather, &m.all_gather},
+      {Exchange::reduce_scatter, &m.reduce_scatter},
+      {Exchange::all_to_all, &m.all_to_all}};
+  for (const auto& [kind, pieces] : kinds) {
+    for (auto& piece : *pieces) {
+      if (key == "sync.tp") {
+        piece.alpha = *m.sync_tp;
+      } else {
+        const auto& p = *m.sync_tp_bandwidth;
+        piece.beta = Parameter<SecondsPerByte>::exact(
+            link_time(m.sync_tp_bandwidth, kind, piece.ranks), p.evidence, p.source);
+      }
+    }
+  }
+}
+
+// The setter of `key`: it takes the base unit (B/s, s, ...), and what was fitted size
 // by size gives way to what is named. The machine must outlive it and keep its place. Empty if
 // there is no such key. From then on the parameter is hypothetical, has no interval, and waits for
 // its value.
@@ -39,29 +63,11 @@ inline Setter parameter_setter(Machine& m, const std::string& key, const std::st
     found = [at = &*p](double v) { at->value = at->low = at->high = Unit<D>{1.0}(v); };
   });
   if (key != "sync.tp" && key != "sync.tp_bandwidth") return found;
-  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
-      {Exchange::all_reduce, &m.all_reduce},
-      {Exchange::all_gather, &m.all_gather},
-      {Exchange::reduce_scatter, &m.reduce_scatter},
-      {Exchange::all_to_all, &m.all_to_all}};
-  for (const auto& [kind, pieces] : kinds) {
-    for (auto& piece : *pieces) {
-      if (key == "sync.tp") {
-        piece.alpha = Parameter<Seconds>::exact({}, Evidence::hypothetical, source);
-        found = [first = found, at = &piece.alpha](double v) {
-          first(v);
-          at->value = at->low = at->high = seconds(v);
-        };
-      } else {
-        piece.beta = Parameter<SecondsPerByte>::exact({}, Evidence::hypothetical, source);
-        found = [first = found, at = &piece, k = kind, links = &m.sync_tp_bandwidth](double v) {
-          first(v);
-          at->beta.value = at->beta.low = at->beta.high = link_time(*links, k, at->ranks);
-        };
-      }
-    }
-  }
-  return found;
+  displace_fits(m, key);
+  return [&m, key, set = std::move(found)](double v) {
+    set(v);
+    displace_fits(m, key);
+  };
 }
 
 }  // namespace limen::model

@@ -52,7 +52,7 @@ double quantile(std::vector<double> values, double share) {
 
 nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts) {
   const auto launch = launched_by();
-  nlohmann::json json{{"library", world.library()},
+  nlohmann::json json{{"library", world.mpi_library()},
                       {"launcher", launch ? launch->launcher : ""},
                       {"ranks", world.size()},
                       {"hosts", hosts},

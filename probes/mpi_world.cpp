@@ -44,7 +44,7 @@ std::string MpiWorld::host() const {
   return {name, static_cast<std::size_t>(length)};
 }
 
-std::string MpiWorld::library() const {
+std::string MpiWorld::mpi_library() const {
   char text[MPI_MAX_LIBRARY_VERSION_STRING];
   int length = 0;
   MPI_Get_library_version(text, &length);

@@ -19,7 +19,7 @@ class MpiWorld {
   int rank() const { return rank_; }
   int size() const { return size_; }
   std::string host() const;
-  std::string library() const;  // first line of the version string
+  std::string mpi_library() const;  // first line of the version string
 
   // Ends all ranks at once, after a line that says who failed: the others wait for a message that
   // will not come.

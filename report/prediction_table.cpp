@@ -7,6 +7,7 @@
 
 #include "model/cards/units.hpp"
 #include "model/search.hpp"
+#include "report/json_number.hpp"
 
 namespace limen::report {
 namespace {
@@ -14,11 +15,6 @@ namespace {
 using namespace model;
 
 std::string time(Seconds t) { return cards::to_text(t, 3); }
-
-// JSON has no infinity and no NaN: what has no value is null.
-nlohmann::ordered_json number(double v) {
-  return std::isfinite(v) ? nlohmann::ordered_json(v) : nlohmann::ordered_json(nullptr);
-}
 
 nlohmann::ordered_json per_limit(const Step& s, bool compute_known) {
   return {{"memory_bandwidth", s.memory.in(seconds)},

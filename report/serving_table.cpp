@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/cards/units.hpp"
+#include "report/json_number.hpp"
 #include "report/prediction_table.hpp"
 
 namespace limen::report {
@@ -57,8 +58,7 @@ ordered_json row(const ServedCase& c, const ServingPoint& p) {
   out["calibrated"] = p.calibrated;
   out["binding_limit"] = name(p.limits.binding);
   out["next_limit"] = name(p.limits.next);
-  out["next_factor"] =
-      std::isfinite(p.limits.factor) ? ordered_json(p.limits.factor) : ordered_json(nullptr);
+  out["next_factor"] = number(p.limits.factor);
   out["extrapolated"] = p.extrapolated;
   return out;
 }

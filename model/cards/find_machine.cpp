@@ -44,26 +44,6 @@ void check_tiers(const model::Machine& m, const std::string& where) {
     throw Error(where + ": host.bandwidth is above memory.bandwidth; tiers go from fast to slow");
 }
 
-void displace_fits(model::Machine& m, std::string_view key) {
-  if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
-  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
-      {Exchange::all_reduce, &m.all_reduce},
-      {Exchange::all_gather, &m.all_gather},
-      {Exchange::reduce_scatter, &m.reduce_scatter},
-      {Exchange::all_to_all, &m.all_to_all}};
-  for (const auto& [kind, pieces] : kinds) {
-    for (auto& piece : *pieces) {
-      if (key == "sync.tp") {
-        piece.alpha = *m.sync_tp;
-      } else {
-        const auto& p = *m.sync_tp_bandwidth;
-        piece.beta = Parameter<SecondsPerByte>::exact(
-            link_time(m.sync_tp_bandwidth, kind, piece.ranks), p.evidence, p.source);
-      }
-    }
-  }
-}
-
 double parse_parameter(const std::string& key, std::string_view value, const std::string& where) {
   std::optional<double> found;
   std::vector<std::string> known;

@@ -10,6 +10,7 @@
 
 #include "model/cards/device.hpp"
 #include "model/cards/embedded.hpp"
+#include "model/cards/parse_toml.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
 #include "model/error.hpp"
@@ -86,13 +87,7 @@ std::vector<std::string> relatives(const Device& device, const Machine& card,
 }
 
 Laws read_laws(std::string_view text, const std::string& origin) {
-  toml::table root;
-  try {
-    root = toml::parse(text, origin);
-  } catch (const toml::parse_error& e) {
-    const auto at = e.source().begin;
-    throw Error(fmt::format("{}:{}:{}: not TOML: {}", origin, at.line, at.column, e.description()));
-  }
+  const toml::table root = parse_toml(text, origin);
   if (root["schema"].value_or(0) != 1)
     throw Error(origin + ": 'schema' is not 1; is this a file of laws that this limen writes?");
   Laws laws;

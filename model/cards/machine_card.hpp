@@ -42,10 +42,6 @@ std::vector<std::string> network_names();
 // says anything about them, those between nodes likewise.
 void connect(model::Machine& machine, const model::Machine& network);
 
-// What was fitted for collectives gives way to a latency or bandwidth that is named: `key` is
-// sync.tp or sync.tp_bandwidth; any other key changes nothing.
-void displace_fits(model::Machine& machine, std::string_view key);
-
 // Throws Error unless the memory tiers are complete and in order, fast to slow.
 void check_tiers(const model::Machine& machine, const std::string& where);
 

@@ -7,9 +7,11 @@
 #include <toml++/toml.h>
 
 #include "model/cards/card_source.hpp"
+#include "model/cards/parse_toml.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
 #include "model/error.hpp"
+#include "model/parameter_slot.hpp"
 #include "model/resolve.hpp"
 
 namespace limen::cards {
@@ -191,13 +193,7 @@ using Chain = std::vector<std::string>;
 
 Machine read(std::string_view text, const std::string& origin, const std::string& folder,
              Chain chain) {
-  toml::table root;
-  try {
-    root = toml::parse(text, origin);
-  } catch (const toml::parse_error& e) {
-    const auto at = e.source().begin;
-    throw Error(fmt::format("{}:{}:{}: not TOML: {}", origin, at.line, at.column, e.description()));
-  }
+  const toml::table root = parse_toml(text, origin);
   Reader reader(root, origin);
   const int schema = reader.count(root, "schema", "schema", 0);
   if (schema == 0)

@@ -3,20 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "model/cards/model_card.hpp"
+#include "tests/model/tiny.hpp"
 
 namespace limen::model {
 namespace {
-
-// Small enough to add up by hand: 2 layers, hidden 8, 4 query heads and 2 KV heads of 2, network
-// 16, vocabulary 10.
-Transformer tiny() {
-  Transformer t;
-  t.hidden = 8;
-  t.vocabulary = 10;
-  t.attention[0] = {.layers = 2, .query_heads = 4, .kv_heads = 2, .head_dim = 2};
-  t.feed_forward[0] = {.layers = 2, .width = 16};
-  return t;
-}
 
 double read(const Demand& d, Part p) { return d.part(p).work.read.in(bytes); }
 double written(const Demand& d, Part p) { return d.part(p).work.written.in(bytes); }

@@ -4,19 +4,10 @@
 
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
+#include "tests/model/tiny.hpp"
 
 namespace limen::model {
 namespace {
-
-// 2 layers, hidden 8, 4 query heads and 2 KV heads of 2, network 16, vocabulary 10.
-Transformer tiny() {
-  Transformer t;
-  t.hidden = 8;
-  t.vocabulary = 10;
-  t.attention[0] = {.layers = 2, .query_heads = 4, .kv_heads = 2, .head_dim = 2};
-  t.feed_forward[0] = {.layers = 2, .width = 16};
-  return t;
-}
 
 Case case_of(const Transformer& t, Partition p = {}, double batch = 1, double context = 1) {
   return {&t, {batch, context, Format::bf16, Format::bf16}, p};
