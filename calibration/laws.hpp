@@ -22,7 +22,8 @@ void fit_gpu_peaks(const Observations& observed, Draft& draft);
 bool has_gpus(const Observations& observed);
 // What GPUs were observed to do, under the names of the probes that the laws are fitted to.
 Observations as_devices(const Observations& observed);
-void fit_linear(const Observations& observed, Draft& draft);  // linear.*; after memory and peaks
+void fit_linear(const Observations& observed,
+                Draft& draft);  // linear.*, attention.*; after memory and peaks
 void fit_sync(const Observations& observed, Draft& draft);    // sync.floor, sync.barrier, sync.pp
 void fit_collectives(const Observations& observed, Draft& draft);  // sync.all_reduce; after sync
 

@@ -1,5 +1,5 @@
-// The linear layers: one law a weight format, from products with weights cold in memory and in the
-// cache.
+// The linear layers, one law a weight format, and attention: from products with weights (keys and
+// values) cold in memory and in the cache.
 #include "calibration/linear.hpp"
 
 #include <algorithm>
@@ -125,19 +125,19 @@ void close_gate(Draft& draft, const std::string& key, double ceiling, const char
   interval = {std::min(interval.low, ceiling), ceiling};
 }
 
-void fit_format(const Observations& observed, Draft& draft, model::Format format) {
-  const std::string prefix = std::string("linear.") + model::name(format);
-  Data data = data_of(observed, model::name(format));
+// The law of these products, whose keys begin with `prefix`. `what` names what was to be measured.
+void fit_law(Draft& draft, const std::string& prefix, const std::string& what, Data data,
+             const std::optional<model::Parameter<model::FlopsPerSecond>>& peak,
+             model::LinearLaw& law) {
   const auto cold = std::count_if(data.products.begin(), data.products.end(),
                                   [](const Product& p) { return p.cold; });
   auto& missing = draft.machine.unidentified;
   if (cold == 0 || !draft.machine.memory_bandwidth) {
     missing.push_back(prefix + (cold == 0
-                                    ? ": no gemv or gemm with residence=cold was measured"
+                                    ? fmt::format(": no {} was measured", what)
                                     : ": efficiency needs memory.bandwidth, which is not known"));
     return;
   }
-  const auto& peak = draft.machine.compute[static_cast<int>(format)];
   Ceilings ceilings{draft.machine.memory_bandwidth->value.in(model::bytes_per_second),
                     peak ? peak->value.in(model::flops_per_second) : 0};
   for (const Product& p : data.products) {
@@ -155,8 +155,11 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
   };
   const std::vector<results::Interval> visits = bootstrap(data.cases, estimate);
 
-  model::LinearLaw& law = draft.machine.law(format);
-  const char* names[] = {"efficiency", "fixed", "unpack", "rate"};
+  if (fit.above > 0)
+    draft.notes.push_back(
+        fmt::format("{}.efficiency was fitted at {:.3g} of the measured bandwidth: set to it",
+                    prefix, fit.above));
+  const char* names[] = {"efficiency", "fixed", "unpack", "rate", "overlap"};
   for (std::size_t t = 0; t < fit.value.size(); ++t) {
     const std::string key = prefix + "." + names[t];
     if (!fit.value[t]) {
@@ -167,11 +170,13 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
     double& value = *fit.value[t];
     if (t == 0) close_gate(draft, key, 1, "the measured bandwidth", value, interval);
     if (t == 3 && peak) close_gate(draft, key, ceilings.peak, "the measured peak", value, interval);
+    if (t == 4) interval.low = std::max(1.0, interval.low);
     const model::Evidence fitted = model::Evidence::fitted;
     if (t == 0) law.efficiency = parameter(draft, pure, value, interval, fitted);
     if (t == 1) law.fixed = parameter(draft, model::seconds, value, interval, fitted);
     if (t == 2) law.unpack = parameter(draft, model::seconds, value, interval, fitted);
     if (t == 3) law.rate = parameter(draft, model::flops_per_second, value, interval, fitted);
+    if (t == 4) law.overlap = parameter(draft, pure, value, interval, fitted);
   }
   const std::vector<double> errors = errors_of(fit, data.products, ceilings);
   const std::optional<double> left_out = held_out(fit, data.products, ceilings);
@@ -182,6 +187,24 @@ void fit_format(const Observations& observed, Draft& draft, model::Format format
   report_law(draft, prefix, errors, left_out);
 }
 
+// Attention over the cache, as model::Machine::attention has it.
+Data attention_data(const Observations& observed) {
+  Cases cases = observed.of("attention");
+  const double threads = largest(cases, "threads");
+  std::erase_if(cases, [&](const Observation* o) { return o->number("threads") < threads; });
+  Data data{cases, {}};
+  std::map<std::pair<double, double>, int> shapes;
+  for (const Observation* o : cases) {
+    const double group = o->number("group"), head_dim = o->number("head_dim");
+    const int shape =
+        shapes.try_emplace({group, head_dim}, static_cast<int>(shapes.size())).first->second;
+    const double scores = o->number("batch") * o->number("kv_heads") * group * o->number("context");
+    data.products.push_back(
+        {scores, 2 * head_dim, o->bytes(), o->seconds, !o->is("residence", "cached"), shape});
+  }
+  return data;
+}
+
 }  // namespace
 
 void fit_linear(const Observations& observed, Draft& draft) {
@@ -190,8 +213,12 @@ void fit_linear(const Observations& observed, Draft& draft) {
     // Only GPUs multiply it.
     const auto measured = [](const Observation& o) { return o.is("format", "fp8"); };
     if (format == model::Format::fp8 && observed.where("gemv", measured).empty()) continue;
-    fit_format(observed, draft, format);
+    fit_law(draft, std::string("linear.") + model::name(format), "gemv or gemm with residence=cold",
+            data_of(observed, model::name(format)), draft.machine.compute[static_cast<int>(format)],
+            draft.machine.law(format));
   }
+  fit_law(draft, "attention", "attention with residence=cold", attention_data(observed),
+          draft.machine.compute[static_cast<int>(model::Format::bf16)], draft.machine.attention);
 }
 
 }  // namespace limen::calibration

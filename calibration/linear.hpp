@@ -15,13 +15,14 @@ struct Product {
   int shape = 0;     // which matrix; folds are by shape
 };
 
-// The four terms, in the order of model::LinearLaw: efficiency, fixed, unpack, rate. One that is
-// not free is ideal.
+// The five terms, in the order of model::LinearLaw: efficiency, fixed, unpack, rate, overlap. One
+// that is not free is ideal.
 struct LinearFit {
-  static constexpr int terms = 4;
+  static constexpr int terms = 5;
   std::array<std::optional<double>, terms> value;
   std::array<double, terms> log_error{};     // standard errors of the logarithms
   std::array<const char*, terms> dropped{};  // why a term was found unidentified, or null
+  double above = 0;  // the efficiency that was fitted, if it was above 1 and is held there
   double cost = 0;
 };
 
@@ -35,7 +36,7 @@ struct Ceilings {
 
 double predict(const LinearFit& fit, const Product& product, const Ceilings& ceilings);
 
-// Fits all four terms, and drops one after the other what the data cannot tell.
+// Fits all terms, and drops one after the other what the data cannot tell.
 LinearFit fit_linear_law(const std::vector<Product>& products, const Ceilings& ceilings);
 // Fits the terms that `like` has, from its values on.
 LinearFit refit_linear_law(const std::vector<Product>& products, const Ceilings& ceilings,

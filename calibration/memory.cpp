@@ -185,9 +185,10 @@ void add_bandwidth(Draft& draft, const Sweep& sweep, const Levels& levels) {
   };
   const double value = results::median_of(usual);
   const results::Interval interval = bootstrap(cases, median_rate)[0];
+  // What is uncertain is how much of it is usual: that is the efficiency's interval, here and in
+  // every law that is relative to this bandwidth. Counted in both it would count twice.
   draft.machine.memory_bandwidth =
-      parameter(draft, model::bytes_per_second, best, {std::max(value, interval.low), best},
-                model::Evidence::measured);
+      parameter(draft, model::bytes_per_second, best, {best, best}, model::Evidence::measured);
   draft.machine.memory_efficiency = parameter(
       draft, pure, value / best, {interval.low / best, std::min(1.0, interval.high / best)},
       model::Evidence::measured);

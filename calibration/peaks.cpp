@@ -34,11 +34,12 @@ void fit_peaks(const Observations& observed, Draft& draft) {
   const auto set = [&m](model::Format f, const Peak& peak) {
     m.compute[static_cast<int>(f)] = peak;
   };
-  // Weights in bf16 are widened and multiplied in fp32; those of 8 and 4 bits in 16-bit integers.
+  // Weights in bf16 are multiplied in pairs where there is an instruction for it, else widened to
+  // fp32; those of 8 and 4 bits in 16-bit integers.
   const Peak floating = peak_of(observed, draft, "fp32"),
-             integer = peak_of(observed, draft, "int16");
+             integer = peak_of(observed, draft, "int16"), pairs = peak_of(observed, draft, "bf16");
   set(model::Format::fp32, floating);
-  set(model::Format::bf16, floating);
+  set(model::Format::bf16, pairs && floating && pairs->value > floating->value ? pairs : floating);
   set(model::Format::int8, integer);
   set(model::Format::int4, integer);
   m.compute_scalar = floating;

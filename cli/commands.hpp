@@ -24,6 +24,7 @@ void add_sweep(CLI::App& app, Exit& code);      // a grid of cases
 void add_findings(CLI::App& app, Exit& code);   // claims, computed
 void add_cards(CLI::App& app, Exit& code);      // what is built in
 void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed
+void add_verify(CLI::App& app, Exit& code);     // a real decode against its prediction
 void add_validate(CLI::App& app, Exit& code);   // predictions beside published measurements
 void add_import_published(CLI::App& app, Exit& code);
 void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references

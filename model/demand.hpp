@@ -76,7 +76,7 @@ struct OperatorOf {
   const char* name;
   Part part;
   S count;            // executions in a step
-  S weights;          // that one execution reads, on the busiest rank
+  S weights;          // that one execution reads, on the busiest rank; of attention: scores
   WorkOf<S> work;     // of one execution: weights or KV bytes, matrix FLOPs
   FlopsOf<S> scalar;  // operations of one execution that are no matrix product
 };
@@ -175,7 +175,7 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
         "attention",
         Part::attention,
         layers,
-        S(0.0),
+        sequences * scores * S(heads.query),
         {bytes(sequences * ((seen + more) * S(per_token) + all * S(indexer * kb))),
          bytes(m * S(per_token + indexer * kb)),
          flops(sequences * (scores * S(2 * score_width * split) +

@@ -86,6 +86,9 @@ struct Machine {
   std::optional<Parameter<FlopsPerSecond>> compute[formats.size()];  // matrix peak by weight format
   std::optional<Parameter<FlopsPerSecond>> compute_scalar;  // everything that is no matrix product
   LinearLaw linear[formats.size()];
+  // Over the cache: w its scores (of a query and a token), m twice the width of a head, which makes
+  // 2 w m the operations with keys and values; unpack is the softmax of a score.
+  LinearLaw attention;
 
   std::optional<Parameter<Seconds>>
       sync_tp;  // one all-reduce, flat, where there is no fit in `all_reduce`
@@ -120,10 +123,18 @@ struct Machine {
 inline bool has_sram(const Machine& m) { return m.sram_capacity && m.sram_bandwidth; }
 inline bool has_host(const Machine& m) { return m.host_capacity && m.host_bandwidth; }
 inline bool in_tiers(const Machine& m) { return has_sram(m) || has_host(m); }
+
 // Of the pure numbers only the overlap may exceed 1.
 inline bool is_exponent(const std::string& key) {
   constexpr std::string_view last = ".overlap";
   return key.size() > last.size() && key.compare(key.size() - last.size(), last.size(), last) == 0;
+}
+
+// Calls f(prefix of the keys, law) for each law of products.
+template <class M, class F>
+void for_each_law(M& m, F&& f) {
+  for (Format x : formats) f(std::string("linear.") + name(x), m.law(x));
+  f(std::string("attention"), m.attention);
 }
 
 // Calls f(key, pieces) for each kind of collective that has laws of its own.
@@ -148,15 +159,13 @@ void for_each_parameter(M& m, F&& f) {
   f("host.bandwidth", m.host_bandwidth);
   for (Format x : formats) f(std::string("compute.") + name(x), m.compute[static_cast<int>(x)]);
   f("compute.scalar", m.compute_scalar);
-  for (Format x : formats) {
-    auto& law = m.law(x);
-    const std::string prefix = std::string("linear.") + name(x);
+  for_each_law(m, [&f](const std::string& prefix, auto& law) {
     f(prefix + ".efficiency", law.efficiency);
     f(prefix + ".fixed", law.fixed);
     f(prefix + ".unpack", law.unpack);
     f(prefix + ".rate", law.rate);
     f(prefix + ".overlap", law.overlap);
-  }
+  });
   f("sync.tp", m.sync_tp);
   f("sync.tp_bandwidth", m.sync_tp_bandwidth);
   f("sync.pp", m.sync_pp);

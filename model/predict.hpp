@@ -125,6 +125,19 @@ template <class S>
   return greater * exp(log(S(1.0) + exp(p * log(share))) / p);
 }
 
+// What one part of a step, or one operator of it, takes as calibrated: its arithmetic, and with the
+// memory's time both together. `scalar`: arithmetic beside the products.
+template <class S>
+struct PartTimeOf {
+  SecondsOf<S> compute, together;
+};
+template <class S>
+constexpr PartTimeOf<S> part_time(const PartRatesOf<S>& rates, SecondsOf<S> memory,
+                                  FlopsOf<S> products, S weights, SecondsOf<S> scalar) {
+  const auto compute = weights * rates.unpack + products / rates.rate + scalar;
+  return {compute, overlapped(memory, compute, rates.overlap)};
+}
+
 namespace detail {
 
 // `memory` is the time that all of a step's bytes take, `memory_of(i)` that of the i-th part's at
@@ -151,11 +164,11 @@ constexpr StepOf<S> calibrated_step(const RatesOf<S>& r, const DemandOf<S>& d, F
     const auto& part = d.parts[i];
     const auto& rates = r.parts[i];
     const SecondsOf<S> memory = memory_of(i);
-    auto compute = part.weights * rates.unpack + part.work.flops / rates.rate;
-    if (Part(i) == Part::attention) compute = compute + d.scalar / r.scalar;
-    *part_times[i] = overlapped(memory, compute, rates.overlap);
+    const auto scalar = Part(i) == Part::attention ? d.scalar / r.scalar : seconds(S(0.0));
+    const auto time = part_time(rates, memory, part.work.flops, part.weights, scalar);
+    *part_times[i] = time.together;
     s.memory = s.memory + memory;
-    s.compute = s.compute + compute;
+    s.compute = s.compute + time.compute;
     s.fixed = s.fixed + part.operators * rates.fixed;
   }
   s.fixed = s.fixed + r.overhead;

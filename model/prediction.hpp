@@ -213,6 +213,7 @@ inline Prediction predict(const Machine& given, const Case& c) {
     scatter(machine.law(law_class(machine, f.weights)).scatter, passes * step.linear);
     scatter(machine.law(law_class(machine, f.experts)).scatter, passes * step.experts);
     scatter(machine.law(law_class(machine, f.head)).scatter, passes * step.apart);
+    scatter(machine.attention.scatter, passes * step.attention);
     for (int i = 0; i < pass.exchange_count; ++i) {
       const auto& e = pass.exchanges[std::size_t(i)];
       const CollectiveLaw law = collective_law(machine, e.kind, e.ranks, e.bytes);

@@ -158,8 +158,7 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
     add(main, r.bandwidth);
     if (has_host(m)) add(m.host_capacity->value * share, m.host_bandwidth->value * share);
   }
-  auto linear = [&](Format f) {
-    const LinearLaw& law = m.law(law_class(m, f));
+  auto product = [&](const LinearLaw& law, Format f) {
     PartRatesOf<double> part;
     part.efficiency = law.efficiency ? double(law.efficiency->value) : 1.0;
     part.fixed = law.fixed ? law.fixed->value : seconds(0.0);
@@ -170,15 +169,19 @@ inline Rates rates(const Machine& m, const Workload& w, Partition p, const Deman
     if (law.overlap) part.overlap = double(law.overlap->value);
     return part;
   };
+  auto linear = [&](Format f) { return product(m.law(law_class(m, f)), f); };
   const auto layers = r.part(Part::linear) = linear(w.weights);
   r.part(Part::experts) = w.experts == w.weights ? layers : linear(w.experts);
   r.part(Part::apart) = w.head == w.weights ? layers : linear(w.head);
   auto& attention = r.part(Part::attention);
-  attention = r.part(Part::linear);  // dispatched like a linear layer
-  attention.efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;
-  attention.unpack = seconds(0.0);
-  attention.peak = peak_rate(m, Format::bf16) * share;  // scores are computed in 16 bits or more
-  attention.rate = attention.peak;
+  // Scores are computed in 16 bits or more. Without a law of its own it streams like a read loop
+  // and is dispatched like a linear layer.
+  attention = product(m.attention, Format::bf16);
+  if (!m.attention.known()) {
+    attention.efficiency = m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0;
+    attention.fixed = layers.fixed;
+    attention.overlap = layers.overlap;
+  }
   auto time = [](const std::optional<Parameter<Seconds>>& t) {
     return t ? t->value : seconds(0.0);
   };

@@ -1,5 +1,6 @@
 // What the MPI probes are in a build without MPI.
 #include "model/error.hpp"
+#include "probes/mpi_decode.hpp"
 #include "probes/mpi_link.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/mpi_skipped.hpp"
@@ -25,6 +26,12 @@ std::unique_ptr<RankLink> join_ranks() {
 }
 
 std::optional<MpiFacts> read_mpi_facts(const std::filesystem::path&) { return std::nullopt; }
+
+std::vector<std::vector<DecodeTimes>> run_mpi_decode(const std::vector<DecodeOrder>&,
+                                                     const DecodeOptions&, int, std::string& note) {
+  note = "skipped: built without MPI";
+  return {};
+}
 
 std::vector<OsuRow> mpi_osu_comparison(const MpiPlan&, std::string& note) {
   note = "skipped: built without MPI";

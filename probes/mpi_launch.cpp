@@ -12,6 +12,7 @@
 #include "model/error.hpp"
 #include "probes/host.hpp"
 #include "probes/mpi_cores.hpp"
+#include "probes/mpi_decode.hpp"
 #include "probes/mpi_facts.hpp"
 #include "probes/mpi_job.hpp"
 #include "probes/mpi_order.hpp"
@@ -47,13 +48,13 @@ std::vector<std::string> job_environment(const MpiOrder& order) {
 }
 
 std::vector<std::string> job_arguments(const MpiPlan& plan, const std::string& mpirun, int ranks,
-                                       const fs::path& directory) {
+                                       const fs::path& directory, MpiJob job) {
   const fs::path self = plan.self.empty() ? fs::read_symlink("/proc/self/exe") : plan.self;
   std::vector<std::string> arguments{mpirun,
                                      "-np",
                                      std::to_string(ranks),
                                      "--bind-to",
-                                     "core",
+                                     job == MpiJob::decode ? "none" : "core",  // binds its threads
                                      self.string(),
                                      "probe",
                                      "--mpi-rank",
@@ -96,7 +97,7 @@ Launcher find_launcher(const MpiPlan& plan) {
 JobEnd start(const MpiPlan& plan, const Launcher& launcher, int ranks, const fs::path& directory,
              const MpiOrder& order, const fs::path& done) {
   fs::remove(done);
-  const auto arguments = job_arguments(plan, launcher.mpirun, ranks, directory);
+  const auto arguments = job_arguments(plan, launcher.mpirun, ranks, directory, order.job);
   const double timeout = plan.timeout > 0 ? plan.timeout : 30 + 3 * order.seconds;
   const JobEnd end = run_job(arguments, job_environment(order), timeout);
   if (end.interrupted) return end;
@@ -113,6 +114,23 @@ JobEnd start(const MpiPlan& plan, const Launcher& launcher, int ranks, const fs:
   return end;
 }
 
+// Removed with all that is in it.
+struct TemporaryFolder {
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "limen-ranks-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr)
+      throw Error(name + ": cannot be made (" + std::strerror(errno) + ")");
+    path = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  fs::path path;
+};
+
 }  // namespace
 
 MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std::string& note) {
@@ -124,7 +142,7 @@ MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std
   }
   std::vector<int> counts;
   bool invalid = false;
-  const MpiOrder order{false, seconds_of(plan), plan.precision};
+  const MpiOrder order{MpiJob::measure, seconds_of(plan), plan.precision};
   for (int ranks = 2; ranks <= launcher.cores; ranks *= 2) {
     const JobEnd end =
         start(plan, launcher, ranks, run_directory, order, mpi_facts_file(run_directory, ranks));
@@ -146,19 +164,10 @@ std::vector<OsuRow> mpi_osu_comparison(const MpiPlan& plan, std::string& note) {
     note = "skipped: " + launcher.unfit;
     return {};
   }
-  std::string name = (fs::temp_directory_path() / "limen-osu-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr)
-    throw Error(name + ": cannot be made (" + std::strerror(errno) + ")");
-  struct Removed {
-    fs::path path;
-    ~Removed() {
-      std::error_code ignored;
-      fs::remove_all(path, ignored);
-    }
-  } const folder{name};
+  const TemporaryFolder folder;
   const fs::path file = folder.path / "mpi-osu.json";
-  const JobEnd end =
-      start(plan, launcher, 2, folder.path, {true, plan.quick ? 10.0 : 60.0, plan.precision}, file);
+  const JobEnd end = start(plan, launcher, 2, folder.path,
+                           {MpiJob::osu, plan.quick ? 10.0 : 60.0, plan.precision}, file);
   if (end.interrupted) {
     note = "interrupted";
     return {};
@@ -170,6 +179,30 @@ std::vector<OsuRow> mpi_osu_comparison(const MpiPlan& plan, std::string& note) {
   }
   note = fmt::format("{} sizes", rows.size());
   return rows;
+}
+
+std::vector<std::vector<DecodeTimes>> run_mpi_decode(const std::vector<DecodeOrder>& orders,
+                                                     const DecodeOptions& options, int ranks,
+                                                     std::string& note) {
+  const MpiPlan plan;
+  Launcher launcher = find_launcher(plan);
+  if (launcher.unfit.empty() && launcher.cores < ranks)
+    launcher.unfit = fmt::format("{} ranks would share {} cores", ranks, launcher.cores);
+  if (!launcher.unfit.empty()) {
+    note = "skipped: " + launcher.unfit;
+    return {};
+  }
+  const TemporaryFolder folder;
+  write_decode_orders(folder.path, orders, options);
+  double seconds = 60;  // to fill memory, and to wait for quiet
+  for (const DecodeOrder& order : orders)
+    seconds += 30 + static_cast<double>(order.points.size()) * options.visits *
+                        (5 + 6 * options.visit_seconds);
+  const JobEnd end =
+      start(plan, launcher, ranks, folder.path, {MpiJob::decode, seconds, plan.precision},
+            decode_times_file(folder.path));
+  if (end.interrupted) throw Error("interrupted", Exit::failed);
+  return read_decode_times(folder.path);
 }
 
 }  // namespace limen::probes

@@ -9,9 +9,15 @@
 
 namespace limen::probes {
 
+namespace {
+
+constexpr const char* jobs[] = {"measure", "osu", "decode"};  // by MpiJob
+
+}  // namespace
+
 std::string to_environment(const MpiOrder& order) {
-  return fmt::format("LIMEN_MPI_JOB={} {} {}", order.compare_with_osu ? "osu" : "measure",
-                     order.seconds, order.precision);
+  return fmt::format("LIMEN_MPI_JOB={} {} {}", jobs[static_cast<int>(order.job)], order.seconds,
+                     order.precision);
 }
 
 std::optional<MpiOrder> order_from_environment() {
@@ -21,11 +27,11 @@ std::optional<MpiOrder> order_from_environment() {
   std::string job;
   MpiOrder order;
   in >> job >> order.seconds >> order.precision;
-  order.compare_with_osu = job == "osu";
-  if (!in || (job != "osu" && job != "measure")) {
-    throw Error("LIMEN_MPI_JOB is for limen's own ranks: unset it");
+  for (MpiJob known : {MpiJob::measure, MpiJob::osu, MpiJob::decode}) {
+    order.job = known;
+    if (in && job == jobs[static_cast<int>(known)]) return order;
   }
-  return order;
+  throw Error("LIMEN_MPI_JOB is for limen's own ranks: unset it");
 }
 
 }  // namespace limen::probes

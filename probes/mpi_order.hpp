@@ -7,8 +7,10 @@
 
 namespace limen::probes {
 
+enum class MpiJob { measure, osu, decode };  // the collectives; beside OSU's method; decode steps
+
 struct MpiOrder {
-  bool compare_with_osu = false;  // else: measure
+  MpiJob job = MpiJob::measure;
   double seconds = 0, precision = 0;
 };
 

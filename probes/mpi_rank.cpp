@@ -6,6 +6,7 @@
 
 #include "model/error.hpp"
 #include "probes/interrupt.hpp"
+#include "probes/mpi_decode.hpp"
 #include "probes/mpi_facts.hpp"
 #include "probes/mpi_order.hpp"
 #include "probes/mpi_osu.hpp"
@@ -112,7 +113,11 @@ int mpi_rank_main(const MpiPlan& plan, const fs::path& run_directory) {
   }
   if (world.size() < 2) return static_cast<int>(Exit::nothing_to_run);
   try {
-    return static_cast<int>(order && order->compare_with_osu
+    if (order && order->job == MpiJob::decode) {
+      decode_as_rank(run_directory, world.rank(), world.size());
+      return static_cast<int>(Exit::ok);
+    }
+    return static_cast<int>(order && order->job == MpiJob::osu
                                 ? compare_with_osu(plan, run_directory, world)
                                 : measure(plan, order, run_directory, world));
   } catch (const Error& e) {

@@ -40,9 +40,16 @@ std::optional<Times> times(const Measurement& m) {
 double moved(const Measurement& m) { return m.work.moved().in(model::bytes); }
 double operations(const Measurement& m) { return m.work.flops.in(model::flops); }
 
-// What a product with weights of a format computes in.
-std::string computes_in(const std::string& format) {
-  return format == "int8" || format == "int4" ? "int16" : format == "fp64" ? "fp64" : "fp32";
+// What a product with weights of a format computes in; a cache is of bf16.
+std::string computes_in(const Measurement& m) {
+  if (m.probe == "compute.fma") return word(m, "type");
+  if (m.probe == "attention") return "bf16";
+  const std::string format = word(m, "format");
+  if (format == "int8" || format == "int4") return "int16";
+  return format == "fp64" || format == "bf16" ? format : "fp32";
+}
+bool is_product(const Measurement& m) {
+  return m.probe == "gemv" || m.probe == "gemm" || m.probe == "attention";
 }
 
 class Gate {
@@ -79,11 +86,11 @@ class Gate {
   std::string absolute(const Measurement& m, const Times& t) const {
     const double cores = static_cast<double>(std::max<std::int64_t>(1, integer(m, "threads", 1)));
     const double bytes = moved(m) / t.best / cores, flops = operations(m) / t.best / cores;
-    const auto type = m.probe == "compute.fma" ? word(m, "type") : computes_in(word(m, "format"));
+    const std::string type = computes_in(m);
     const double most_flops = o_.flops_per_cycle *
-                              (type == "fp64"    ? 0.5
-                               : type == "int16" ? 2
-                                                 : 1) *
+                              (type == "fp64"   ? 0.5
+                               : type == "fp32" ? 1
+                                                : 2) *
                               o_.core_hertz;
     if (bytes > o_.bytes_per_cycle * o_.core_hertz) {
       return fmt::format("impossible: {:.0f} GB/s a core, no core moves more than {:.0f}",
@@ -102,7 +109,7 @@ class Gate {
   std::string relative(const Measurement& m, const Times& t) const {
     const auto threads = std::max<std::int64_t>(1, integer(m, "threads", 1));
     const double rate = moved(m) / t.median;
-    const bool product = m.probe == "gemv" || m.probe == "gemm";
+    const bool product = is_product(m);
     if (const auto reads = reads_.find(threads); reads != reads_.end()) {
       double ceiling = 0;
       std::string what = "the best read of any size";
@@ -132,16 +139,21 @@ class Gate {
                            what, ceiling / 1e9);
       }
     }
-    if (const auto peak = fma_.find({threads, computes_in(word(m, "format"))});
-        product && peak != fma_.end()) {
-      const double flops = operations(m) / t.median;
-      if (flops > o_.margin * peak->second) {
-        return fmt::format(
-            "impossible here: {:.0f} Gflop/s is above the peak of {} multiply-adds, {:.0f}",
-            flops / 1e9, peak->first.second, peak->second / 1e9);
-      }
+    std::string type = computes_in(m);
+    if (type == "bf16" && fma(threads, "fp32") > fma(threads, type)) type = "fp32";
+    const double peak = fma(threads, type);
+    const double flops = operations(m) / t.median;
+    if (product && peak > 0 && flops > o_.margin * peak) {
+      return fmt::format(
+          "impossible here: {:.0f} Gflop/s is above the peak of {} multiply-adds, {:.0f}",
+          flops / 1e9, type, peak / 1e9);
     }
     return {};
+  }
+
+  double fma(std::int64_t threads, const std::string& type) const {  // 0: not measured
+    const auto at = fma_.find({threads, type});
+    return at == fma_.end() ? 0 : at->second;
   }
 
   const std::vector<Measurement>& all_;

@@ -33,10 +33,11 @@ struct Refused {
 // number of threads), which are in the same or a faster level, times the threads. The other kernels
 // of memory.stream, which load and store: twice the best read at all.
 //
-// gemv and gemm with cold weights: the best read of the largest working sets, down to a quarter of
-// the largest, at the same number of threads; with cached ones: the best read of any. Their flops:
-// compute.fma of the type that they compute in, which is fp32 for fp32 and bf16, fp64 for fp64,
-// int16 for int8 and int4.
+// gemv and gemm with cold weights, and attention: the best read of the largest working sets, down
+// to a quarter of the largest, at the same number of threads; with cached ones: the best read of
+// any. Their flops: compute.fma of the type that they compute in, which is fp32 for fp32, bf16 or
+// fp32 (the faster) for bf16 and for attention over a cache of bf16, fp64 for fp64, int16 for int8
+// and int4.
 std::vector<Refused> gate(const std::vector<Measurement>& measurements,
                           const GateOptions& options = {});
 

@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/cpu/bf16-inl.hpp"
 #include "kernels/cpu/dot-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -40,7 +41,22 @@ double floating(std::size_t rounds) {
   return total;
 }
 
-double brain(std::size_t rounds) {
+double brain_pairs(std::size_t rounds) {
+  const HWY_FULL(float) d;
+  const HWY_FULL(std::uint32_t) d32;
+  const auto one = hn::Set(d32, opaque(0x3F803F80u)), other = hn::Set(d32, opaque(0x3F803F80u));
+  hn::Vec<decltype(d)> acc[chains];
+  for (auto& a : acc) a = hn::Zero(d);
+  for (std::size_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 16
+    for (std::size_t k = 0; k < chains; ++k) acc[k] = dot_bf16<true>(d, one, other, acc[k]);
+  }
+  double total = 0;
+  for (auto& a : acc) total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, a)));
+  return total;
+}
+
+double brain_widened(std::size_t rounds) {
   const HWY_FULL(std::uint16_t) d16;
   const HWY_FULL(std::uint32_t) d32;
   const HWY_FULL(float) df;
@@ -93,7 +109,7 @@ double run(FmaType type, std::size_t rounds) {
       return floating<double>(rounds);
 #endif
     case FmaType::bf16:
-      return brain(rounds);
+      return has_bf16_dot() ? brain_pairs(rounds) : brain_widened(rounds);
     case FmaType::int16:
       return dots(rounds);
     default:
@@ -111,7 +127,8 @@ double products(FmaType type) {
       return static_cast<double>(chains * hn::Lanes(HWY_FULL(double)()));
 #endif
     case FmaType::bf16:
-      return static_cast<double>(block * 8 * hn::Lanes(HWY_FULL(float)()));
+      return static_cast<double>(has_bf16_dot() ? chains * hn::Lanes(HWY_FULL(std::uint16_t)())
+                                                : block * 8 * hn::Lanes(HWY_FULL(float)()));
     case FmaType::int16:
       return static_cast<double>(chains * hn::Lanes(HWY_FULL(std::int16_t)()));
     default:

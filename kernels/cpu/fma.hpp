@@ -4,9 +4,9 @@
 //
 // fp32, fp64: fused multiply-adds on whole vectors.
 //
-// bf16: operands in an L1-resident block of 16 vectors, widened to fp32 (shift, mask), each widened
-// vector used four times by fp32 multiply-adds, as a GEMM over four columns does it. No native bf16
-// instruction.
+// bf16: pairs multiplied and added into fp32 where there is an instruction for it; else operands in
+// an L1-resident block of 16 vectors, widened to fp32 (shift, mask), each widened vector used four
+// times by fp32 multiply-adds, as a GEMM over four columns does it.
 //
 // int16: pairs multiplied and added into 32 bits (vpdpwssd, pmaddwd or what the target has); what
 // int8 and int4 weights are computed with.

@@ -1,3 +1,4 @@
+#include "kernels/cpu/decode/pointwise.hpp"
 #include "kernels/cpu/gemm_parts.hpp"
 
 #include <cstring>
@@ -187,26 +188,6 @@ void rows(const Shape& shape, const Shard& shard, const W* x, std::size_t stride
   }
 }
 
-// Rounds x to bf16, to the nearest, ties to even.
-void round_to_bf16(const float* x, std::size_t count, std::uint16_t* to) {
-  const HWY_FULL(float) d;
-  const HWY_FULL(std::uint32_t) d32;
-  const hn::Rebind<std::uint16_t, decltype(d32)> d16;
-  const auto half = hn::Set(d32, 0x7FFFu), one = hn::Set(d32, 1u);
-  std::size_t k = 0;
-  for (; k + hn::Lanes(d) <= count; k += hn::Lanes(d)) {
-    const auto bits = hn::BitCast(d32, hn::LoadU(d, x + k));
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), one);
-    const auto top = hn::ShiftRight<16>(hn::Add(bits, hn::Add(half, odd)));
-    hn::StoreU(hn::TruncateTo(d16, top), d16, to + k);
-  }
-  for (; k < count; ++k) {
-    std::uint32_t bits;
-    std::memcpy(&bits, x + k, 4);
-    to[k] = static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
-  }
-}
-
 void shard_float(const Shape& shape, const Shard& shard, const void* x, std::size_t tokens, void* y,
                  const Workspace& workspace) {
   if (shape.format == Format::fp64) {
@@ -216,7 +197,7 @@ void shard_float(const Shape& shape, const Shard& shard, const void* x, std::siz
 #endif
   } else if (shape.format == Format::bf16) {
     auto* rounded = reinterpret_cast<std::uint16_t*>(workspace.data());
-    round_to_bf16(static_cast<const float*>(x), shape.cols * tokens, rounded);
+    kernels::round_to_bf16(static_cast<const float*>(x), shape.cols * tokens, rounded);
     rows<std::uint16_t, float>(shape, shard, rounded, shape.cols, tokens, static_cast<float*>(y));
   } else {
     rows<float, float>(shape, shard, static_cast<const float*>(x), shape.cols, tokens,

@@ -240,13 +240,13 @@ Machine read(std::string_view text, const std::string& origin, const std::string
     reader.parameter(*table, key, name, p);
     if (table->contains(key)) displace_fits(m, name);
   });
-  for (Format f : formats) {
-    const std::string name = fmt::format("linear.{}.scatter", model::name(f));
+  for_each_law(m, [&](const std::string& prefix, auto& law) {
+    const std::string name = prefix + ".scatter";
     std::string key = name;
     const toml::table* table = descend(root, key);
     static const toml::table none;
-    m.law(f).scatter = reader.number(table ? *table : none, key, name, m.law(f).scatter);
-  }
+    law.scatter = reader.number(table ? *table : none, key, name, law.scatter);
+  });
   m.engine_scatter = reader.number(root, "engine_scatter", "engine_scatter", 0);
   for_each_collective(m, [&](const std::string& name, auto& pieces) {
     auto inherited = std::move(pieces);

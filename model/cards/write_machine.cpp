@@ -53,12 +53,12 @@ std::string write_machine(const model::Machine& m) {
       const std::string last = enter(key);
       out += fmt::format("{} = {}\n", last, table_of(*p));
     }
-    for (Format f : formats) {  // the law's scatter closes its section
-      if (key == fmt::format("linear.{}.rate", name(f)) && m.law(f).scatter > 0) {
-        const std::string last = enter(fmt::format("linear.{}.scatter", name(f)));
-        out += fmt::format("{} = {:.6g}\n", last, m.law(f).scatter);
+    for_each_law(m, [&](const std::string& prefix, const auto& law) {
+      if (key == prefix + ".overlap" && law.scatter > 0) {  // closes its section
+        const std::string last = enter(prefix + ".scatter");
+        out += fmt::format("{} = {:.6g}\n", last, law.scatter);
       }
-    }
+    });
   });
   for_each_collective(m, [&](const std::string& name, const auto& pieces) {
     for (const auto& p : pieces) {

@@ -108,5 +108,33 @@ TEST(LinearLaw, IsFittedExactlyWithoutNoise) {
     EXPECT_NEAR(fit.value[t].value() / truth.value[t].value(), 1, 1e-6) << t;
 }
 
+// Products whose memory and arithmetic overlap as p says; 0: wholly.
+std::vector<Product> overlapping(double p) {
+  std::vector<Product> products;
+  int shape = 0;
+  for (const double weights : {1e6, 16e6, 60e6}) {
+    for (const double tokens : {1.0, 2.0, 4.0, 8.0, 16.0, 64.0}) {
+      const double memory = 2 * weights / 60e9, compute = 2 * weights * tokens / 400e9;
+      const double both = p == 0 ? std::max(memory, compute)
+                                 : std::pow(std::pow(memory, p) + std::pow(compute, p), 1 / p);
+      products.push_back({weights, tokens, 2 * weights, 1e-6 + both, true, shape});
+    }
+    ++shape;
+  }
+  return products;
+}
+
+TEST(LinearLaw, TellsHowMemoryAndArithmeticOverlap) {
+  for (const double p : {1.05, 1.5, 3.0}) {
+    const LinearFit fit = fit_linear_law(overlapping(p), {70e9, 500e9});
+    ASSERT_TRUE(fit.value[4]) << p;
+    EXPECT_NEAR(*fit.value[4], p, 0.05 * p);
+    EXPECT_NEAR(*fit.value[0], 60.0 / 70, 0.02);
+    EXPECT_NEAR(*fit.value[3], 400e9, 10e9);
+  }
+  const LinearFit fit = fit_linear_law(overlapping(0), {70e9, 500e9});
+  EXPECT_FALSE(fit.value[4]) << "where the greater of both fits, nothing else is asked for";
+}
+
 }  // namespace
 }  // namespace limen::calibration

@@ -57,6 +57,7 @@ TEST(MachineCard, KeepsEveryParameter) {
           "a \"quoted\" run"};
   });
   m.law(model::Format::int4).scatter = 0.03;
+  m.attention.scatter = 0.04;
   m.all_reduce = {{2,
                    model::bytes(64.0),
                    {model::microseconds(1.0), model::microseconds(0.5), model::microseconds(2.0),
@@ -77,6 +78,7 @@ TEST(MachineCard, KeepsEveryParameter) {
   EXPECT_EQ(back.all_reduce.size(), 1u);
   EXPECT_EQ(back.unidentified, m.unidentified);
   EXPECT_DOUBLE_EQ(back.law(model::Format::int4).scatter, 0.03);
+  EXPECT_DOUBLE_EQ(back.attention.scatter, 0.04);
 }
 
 TEST(MachineCard, ErrorsSayWhereAndWhat) {

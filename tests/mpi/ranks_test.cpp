@@ -3,14 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <mpi.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 
 #include "kernels/mpi/allreduce.hpp"
 #include "kernels/mpi/barrier.hpp"
 #include "kernels/mpi/pingpong.hpp"
 #include "probes/mpi_clock.hpp"
+#include "probes/mpi_decode.hpp"
 #include "probes/mpi_window.hpp"
 #include "probes/mpi_world.hpp"
 
@@ -100,6 +103,40 @@ TEST(MpiClockLive, AKnownOffsetIsRecovered) {
     EXPECT_EQ(offsets[1].error, 0);  // one clock, and known to be
   }
   EXPECT_LT(offsets[1].error, 1e8);
+}
+
+// Whole decode steps over two ranks, each checked against plain arithmetic before it is timed.
+TEST(MpiDecode, StepsOfSlicesAreRightAndTimed) {
+  int number = getpid();  // rank 0's, for both
+  MPI_Bcast(&number, 1, MPI_INT, 0, MPI_COMM_WORLD);
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("limen-ranks-test-" + std::to_string(number));
+  probes::DecodeOrder order;
+  order.shape = kernels::shapes_to_verify(kernels::Format::int8)[2];
+  order.layer_scale = 3;
+  order.points = {{1, 65, 65}, {3, 40, 40}};
+  if (rank() == 0) {
+    std::filesystem::create_directories(folder);
+    probes::write_decode_orders(folder, {order}, {0.01, 2, 1});
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  probes::decode_as_rank(folder, rank(), 2);
+  if (rank() != 0) return;
+  const auto times = probes::read_decode_times(folder);
+  std::filesystem::remove_all(folder);
+  ASSERT_EQ(times.size(), 1u);
+  ASSERT_EQ(times[0].size(), 2u);
+  for (const auto& of_point : times[0]) {
+    ASSERT_EQ(of_point.size(), 2u);
+    for (const auto& visit : of_point) {
+      EXPECT_GT(visit.read_rate, 0);
+      for (const auto& sample : visit.samples)
+        EXPECT_GT(sample[static_cast<std::size_t>(kernels::Op::exchange)], 0);
+      if (!visit.samples.empty()) {
+        EXPECT_GE(visit.experts_read, 0.5 * 3);  // one layer of two
+      }
+    }
+  }
 }
 
 TEST(MpiWorld, Ranks) {

@@ -1,0 +1,273 @@
+#include "cli/verify_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/text_table.hpp"
+#include "model/error.hpp"
+
+namespace limen::cli {
+namespace {
+
+constexpr double same_within = 0.1;
+
+kernels::OpSeconds medians(const std::vector<kernels::OpSeconds>& samples) {
+  kernels::OpSeconds out{};
+  for (std::size_t op = 0; !samples.empty() && op < out.size(); ++op) {
+    std::vector<double> of_op;
+    for (const auto& s : samples) of_op.push_back(s[op]);
+    out[op] = results::median_of(std::move(of_op));
+  }
+  return out;
+}
+
+// What a calibration has for the read loop.
+double usual_rate(const model::Machine& m) {
+  return m.memory_bandwidth->value.in(model::bytes_per_second) *
+         (m.memory_efficiency ? double(m.memory_efficiency->value) : 1.0);
+}
+
+std::string text_of(const ErrorSummary& e) {
+  return fmt::format("{} cases, median error {}, worst {}, {} inside their 90 % interval", e.n,
+                     percent(e.median), percent(e.worst), percent(e.coverage));
+}
+
+nlohmann::ordered_json json_of(const ErrorSummary& e) {
+  return {{"cases", e.n},
+          {"median_error", e.median},
+          {"worst_error", e.worst},
+          {"coverage_of_90_percent_intervals", e.coverage}};
+}
+
+}  // namespace
+
+VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,
+                      model::Format f, std::size_t layers_run, const probes::DecodePoint& point,
+                      int tp, const probes::DecodeTimes& times) {
+  const auto as_calibrated = [](const probes::DecodeVisit& v, const model::Machine& m) {
+    return !v.samples.empty() && std::abs(v.read_rate / usual_rate(m) - 1) <= same_within;
+  };
+  const auto visits_on = [&](const model::Machine& m) {
+    return std::count_if(times.begin(), times.end(),
+                         [&](const auto& v) { return as_calibrated(v, m); });
+  };
+  const model::Machine& machine =
+      *std::max_element(machines.begin(), machines.end(),
+                        [&](const auto& a, const auto& b) { return visits_on(a) < visits_on(b); });
+  const model::Workload workload{double(point.sequences), double(point.context), f};
+  const model::Case c{&t, workload, {.tp = tp}};
+  const model::Prediction p = model::predict(machine, c);
+  VerifiedCase v;
+  v.machine = machine.name;
+  v.model = t.name;
+  v.format = f;
+  v.layers_run = layers_run;
+  v.layers = static_cast<std::size_t>(t.layers());
+  v.point = point;
+  v.tp = tp;
+  v.predicted = p.step.total.in(model::seconds);
+  v.low = 1 / p.utps_high;
+  v.high = 1 / p.utps_low;
+  v.predicted_operators = predicted_operators(machine, c);
+  for (const auto& part : model::demand_of(c).parts)
+    v.bytes += tp * part.work.read.in(model::bytes);
+  v.calibrated_rate = usual_rate(machine);
+  results::Samples steps;
+  std::vector<kernels::OpSeconds> samples;
+  std::vector<double> rates;
+  for (const auto& visit : times) {
+    v.disturbed += visit.disturbed;
+    if (!as_calibrated(visit, machine)) {
+      ++v.elsewhere;
+      continue;
+    }
+    steps.visits.emplace_back();
+    for (const auto& s : visit.samples)
+      steps.visits.back().seconds.push_back(probes::seconds_of(s));
+    samples.insert(samples.end(), visit.samples.begin(), visit.samples.end());
+    rates.push_back(visit.read_rate);
+    v.experts_read += visit.experts_read;
+  }
+  if (samples.empty()) return v;
+  v.measured = results::summarize(steps);
+  v.measured_operators = medians(samples);
+  v.experts_read /= static_cast<double>(rates.size());
+  v.read_rate = results::median_of(std::move(rates));
+  return v;
+}
+
+ErrorSummary errors_of(const std::vector<VerifiedCase>& cases) {
+  std::vector<double> errors;
+  std::size_t inside = 0;
+  for (const auto& c : cases) {
+    if (!c.timed()) continue;
+    errors.push_back(std::abs(c.error()));
+    inside += c.inside() ? 1 : 0;
+  }
+  if (errors.empty()) return {};
+  const double worst = *std::max_element(errors.begin(), errors.end());
+  const double n = static_cast<double>(errors.size());
+  return {errors.size(), results::median_of(errors), worst, static_cast<double>(inside) / n};
+}
+
+std::string verified_text(const std::vector<VerifiedCase>& cases) {
+  TextTable table({"machine", "model", "weights", ">tp", ">batch", ">context", ">layers run",
+                   ">predicted", ">90 % interval", ">measured", ">95 % interval", ">error",
+                   "inside", ">of the limit", ">read loop", ">n"});
+  for (const auto& c : cases) {
+    const auto interval = [](double low, double high) {
+      return fmt::format("{} to {}", time_text(low), time_text(high));
+    };
+    std::vector<std::string> row{c.machine,
+                                 c.model,
+                                 model::name(c.format),
+                                 std::to_string(c.tp),
+                                 std::to_string(c.point.sequences),
+                                 std::to_string(c.point.context),
+                                 fmt::format("{} of {}", c.layers_run, c.layers),
+                                 time_text(c.predicted),
+                                 interval(c.low, c.high)};
+    if (c.timed()) {
+      row.insert(row.end(),
+                 {time_text(c.measured.median),
+                  interval(c.measured.interval.low, c.measured.interval.high),
+                  fmt::format("{:+.1f} %", 100 * c.error()), c.inside() ? "yes" : "no",
+                  fmt::format("{:.2f}", c.share_of_limit()),
+                  fmt::format("{:.1f} GB/s", c.read_rate / 1e9), std::to_string(c.measured.n)});
+    } else {
+      row.emplace_back(c.elsewhere > 0 ? "not as calibrated" : "never undisturbed");
+    }
+    table.add(row);
+  }
+  std::string out = fmt::format("A decode step, all layers\n{}\n", table.text());
+  out += "By operator, predicted / measured\n";
+  std::vector<std::string> headings{"model", "weights", ">tp", ">batch", ">context"};
+  for (const char* name : kernels::op_names) headings.push_back(std::string(">") + name);
+  TextTable operators(headings);
+  for (const auto& c : cases) {
+    std::vector<std::string> row{c.model, model::name(c.format), std::to_string(c.tp),
+                                 std::to_string(c.point.sequences),
+                                 std::to_string(c.point.context)};
+    for (std::size_t op = 0; op < kernels::op_names.size(); ++op) {
+      const double p = c.predicted_operators[op], m = c.measured_operators[op];
+      row.push_back(p + m > 0 ? fmt::format("{:.3g} / {:.3g} ms", 1e3 * p, 1e3 * m) : "");
+    }
+    operators.add(row);
+  }
+  out += operators.text();
+  out += fmt::format("\n{}\n", text_of(errors_of(cases)));
+  const auto untimed =
+      std::count_if(cases.begin(), cases.end(), [](const auto& c) { return !c.timed(); });
+  if (untimed > 0)
+    out += fmt::format(
+        "{} cases tell nothing: the memory was not within {:.0f} % of the calibration's, or other "
+        "work disturbed every repetition\n",
+        untimed, 100 * same_within);
+  return out;
+}
+
+std::string verified_json(const std::vector<VerifiedCase>& cases) {
+  nlohmann::ordered_json out{{"summary", json_of(errors_of(cases))},
+                             {"cases", nlohmann::ordered_json::array()}};
+  for (const auto& c : cases) {
+    nlohmann::ordered_json one{
+        {"machine", c.machine},
+        {"model", c.model},
+        {"weights", model::name(c.format)},
+        {"tp", c.tp},
+        {"batch", c.point.sequences},
+        {"context", c.point.context},
+        {"layers_run", c.layers_run},
+        {"layers", c.layers},
+        {"predicted_seconds", {{"value", c.predicted}, {"low", c.low}, {"high", c.high}}}};
+    if (c.timed()) {
+      one["measured_seconds"] = {{"median", c.measured.median},
+                                 {"low", c.measured.interval.low},
+                                 {"high", c.measured.interval.high},
+                                 {"samples", c.measured.n}};
+      one["error"] = c.error();
+      one["inside"] = c.inside();
+      one["share_of_bandwidth_limit"] = c.share_of_limit();
+    }
+    one["repetitions_disturbed"] = c.disturbed;
+    one["visits_not_as_calibrated"] = c.elsewhere;
+    if (c.timed()) one["read_loop_bytes_per_second"] = c.read_rate;
+    one["calibrated_bytes_per_second"] = c.calibrated_rate;
+    if (c.experts_read > 0) one["experts_read_a_layer"] = c.experts_read;
+    for (std::size_t op = 0; op < kernels::op_names.size(); ++op) {
+      const double p = c.predicted_operators[op], m = c.measured_operators[op];
+      if (p + m > 0)
+        one["operators"][kernels::op_names[op]] = {{"predicted_seconds", p},
+                                                   {"measured_seconds", m}};
+    }
+    out["cases"].push_back(one);
+  }
+  return out.dump(1) + "\n";
+}
+
+void write_svg(const std::string& file, const std::vector<VerifiedCase>& cases) {
+  constexpr double size = 480, margin = 60;
+  double least = INFINITY, most = 0;
+  for (const auto& c : cases) {
+    if (!c.timed()) continue;
+    least = std::min({least, c.low, c.measured.median});
+    most = std::max({most, c.high, c.measured.median});
+  }
+  const double from = std::floor(std::log10(least)), to = std::ceil(std::log10(most));
+  const auto at = [&](double seconds) {
+    return (std::log10(seconds) - from) / std::max(1.0, to - from) * (size - 2 * margin);
+  };
+  const auto x = [&](double s) { return margin + at(s); };
+  const auto y = [&](double s) { return size - margin - at(s); };
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {0:.0f}\" "
+      "font-family=\"sans-serif\" font-size=\"12\">\n"
+      "<title>Measured over predicted time of a decode step</title>\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
+      size);
+  const auto line = [&](double x0, double y0, double x1, double y1, const char* style) {
+    out += fmt::format(
+        "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\"/>\n", x0, y0,
+        x1, y1, style);
+  };
+  for (double decade = from; decade <= to; ++decade) {
+    const double s = std::pow(10, decade);
+    line(x(s), margin, x(s), size - margin, "#ddd");
+    line(margin, y(s), size - margin, y(s), "#ddd");
+    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x(s),
+                       size - margin + 18, time_text(s));
+    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
+                       margin - 6, y(s) + 4, time_text(s));
+  }
+  const double first = std::pow(10, from), last = std::pow(10, to);
+  line(x(first), y(first), x(last), y(last), "black");
+  for (const auto& c : cases) {
+    if (!c.timed()) continue;
+    const char* colour = c.format == model::Format::bf16   ? "#1b6ca8"
+                         : c.format == model::Format::int8 ? "#d1495b"
+                                                           : "#2e8b57";
+    line(x(c.low), y(c.measured.median), x(c.high), y(c.measured.median), colour);
+    out +=
+        fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"{}/>\n", x(c.predicted),
+                    y(c.measured.median), colour, c.tp > 1 ? " fill-opacity=\"0.5\"" : "");
+  }
+  out += fmt::format(
+      "<text x=\"{0:.0f}\" y=\"{1:.0f}\" text-anchor=\"middle\">predicted, with 90 % "
+      "interval</text>\n"
+      "<text x=\"{2}\" y=\"{0:.0f}\" text-anchor=\"middle\" transform=\"rotate(-90 {2} "
+      "{0:.0f})\">measured</text>\n"
+      "<text x=\"{3:.0f}\" y=\"30\">blue bf16, red int8, green int4; pale: several "
+      "ranks</text>\n</svg>\n",
+      size / 2, size - 20, 14, margin);
+  std::ofstream stream(file, std::ios::binary);
+  stream << out;
+  stream.close();
+  if (!stream)
+    throw Error(file + ": cannot be written; choose a folder with room that you may write to");
+}
+
+}  // namespace limen::cli

@@ -1,0 +1,54 @@
+// Predicted against measured decode steps: for reading, for programs, and as a plot.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/verify_cases.hpp"
+#include "results/statistics.hpp"
+
+namespace limen::cli {
+
+struct VerifiedCase {
+  std::string machine, model;
+  model::Format format;
+  std::size_t layers_run = 0, layers = 0;
+  probes::DecodePoint point;
+  int tp = 1;
+  // Seconds of a step; predicted with its 90 % interval, measured with the 95 % one of its median.
+  double predicted = 0, low = 0, high = 0;
+  results::Summary measured;
+  kernels::OpSeconds predicted_operators{}, measured_operators{};  // medians
+  double bytes = 0;                                                // that a step must read
+  double read_rate = 0;        // of the read loop beside it, bytes/s, median
+  double calibrated_rate = 0;  // what the calibration has for it
+  double experts_read = 0;     // a layer, mean; 0 without experts
+  std::size_t disturbed = 0;   // repetitions left out: a thread had to wait for a CPU
+  std::size_t elsewhere = 0;   // visits left out: the memory was not as fast as in the calibration
+
+  bool timed() const { return measured.n > 0; }
+  double error() const { return predicted / measured.median - 1; }
+  bool inside() const { return measured.median >= low && measured.median <= high; }
+  // Of what the memory gave beside it.
+  double share_of_limit() const { return bytes / measured.median / read_rate; }
+};
+
+// Held against that of the machines whose memory was as fast as the read loop beside most visits,
+// by these visits alone: within a tenth. A step that ran on another machine than was calibrated (a
+// hypervisor had moved the CPUs, or other work took the memory) says nothing about the prediction.
+VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,
+                      model::Format f, std::size_t layers_run, const probes::DecodePoint& point,
+                      int tp, const probes::DecodeTimes& times);
+
+struct ErrorSummary {
+  std::size_t n = 0;
+  double median = 0, worst = 0, coverage = 0;  // of |error|; shares
+};
+ErrorSummary errors_of(const std::vector<VerifiedCase>& cases);
+
+std::string verified_text(const std::vector<VerifiedCase>& cases);
+std::string verified_json(const std::vector<VerifiedCase>& cases);
+// Measured over predicted, deterministic. Error if the file cannot be written.
+void write_svg(const std::string& file, const std::vector<VerifiedCase>& cases);
+
+}  // namespace limen::cli

@@ -1,0 +1,145 @@
+// A decode step: one new token for each sequence, from the embedding to the choice of the next.
+//
+//   for each layer:  x += attention(norm(x)),  x += network(norm(x))       then  argmax(W norm(x))
+//
+// Claim: the operators of model/demand.hpp, by the same names; what lies between them is "rest".
+//
+// How: the whole step is one task of the team. Its members run the same stages, a barrier after
+// each; in a stage each has its share of rows (products), of the cache (attention) or of tokens
+// (the rest). Member 0 exchanges with the other ranks and notes when each stage was over.
+//
+// The embedding is the output table's row: one table, as where embeddings are tied; a table of its
+// own would be read no differently. Biases of the projections are left out (a ten-thousandth of the
+// bytes). Repeated steps are at the same place of the context, so that they can be timed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "kernels/cpu/decode/attention.hpp"
+#include "kernels/cpu/decode/shape.hpp"
+#include "kernels/cpu/decode/weights.hpp"
+#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/sync.hpp"
+
+namespace limen::kernels {
+
+// The parts of a step, named as the model's operators are.
+enum class Op { qkv, attention, output, gate_up, down, router, experts, head, exchange, rest };
+inline constexpr std::array<const char*, 10> op_names{"qkv",      "attention", "output",  "gate-up",
+                                                      "down",     "router",    "experts", "head",
+                                                      "exchange", "rest"};
+using OpSeconds = std::array<double, op_names.size()>;
+
+// How ranks exchange: called by one thread.
+struct Exchanges {
+  // out = the sum of all ranks' `in`.
+  std::function<void(const float* in, float* out, std::size_t count)> sum;
+  // Of each of `count` entries the largest value, and whose it is (the least number of equals).
+  struct Candidate {
+    float value;
+    int token;
+  };
+  std::function<void(Candidate* candidates, std::size_t count)> largest;
+};
+
+// Where a small model's numbers come from, to check a step.
+struct Numbers {
+  // Weights are integers from -7 to 7 times a power of two a row.
+  static int weight(std::size_t layer, Role role, std::size_t expert, std::size_t row,
+                    std::size_t col);
+  static float scale(Role role, std::size_t row);
+  static float gain(std::size_t layer, std::size_t which, std::size_t i);
+  static float cached(std::size_t layer, std::size_t sequence, std::size_t head, std::size_t token,
+                      std::size_t d, bool value);
+};
+
+class Decoder {
+ public:
+  enum class Fill { random, numbers };
+  // `shape` is the rank's slice, as slice() makes it. Error if there is too little memory.
+  Decoder(Team& team, const DecodeShape& shape, Fill fill, std::uint64_t seed = 1,
+          Exchanges exchanges = {});
+
+  // Another batch or context, the weights kept.
+  void resize(std::size_t sequences, const std::vector<std::size_t>& seen, std::size_t context);
+
+  // Takes a token of each sequence, leaves the next.
+  void step(std::vector<std::uint32_t>& tokens);
+
+  // Of the last step: seconds by layer, then by Op; what belongs to no layer comes last.
+  const std::vector<OpSeconds>& times() const { return times_; }
+  const DecodeShape& shape() const { return shape_; }
+  // Of the last step, [sequence][vocabulary of the slice].
+  const std::vector<float>& logits() const { return logits_; }
+  // Of the last step: experts that some token chose, summed over layers.
+  std::size_t experts_read() const { return experts_read_; }
+  std::size_t weight_bytes() const { return weights_.bytes(); }
+  std::size_t cache_bytes() const;
+
+ private:
+  struct Layer {
+    std::size_t first = 0;  // matrix: those of its roles follow one another
+    std::size_t attention = 0;
+    std::vector<float> attention_gain, network_gain;
+  };
+  struct Routed {                             // tokens by expert
+    std::vector<std::uint32_t> chosen, slot;  // [token][top_k]; slot: the pair's place by expert
+    std::vector<float> weight;
+    std::vector<std::uint32_t> first;  // [expert + 1]: pairs of an expert
+  };
+
+  std::size_t matrix(std::size_t layer, Role role, std::size_t expert = 0) const;
+  void fill_cache(std::uint64_t seed);
+  template <class Work>
+  void stage(std::size_t member, Op op, Work&& work);
+  void product(std::size_t member, std::size_t matrix, const std::vector<float>& x,
+               std::vector<float>& y);
+  void run(std::size_t member, std::vector<std::uint32_t>& tokens);
+  void attend(std::size_t member, std::size_t layer);
+  void append(std::size_t member, std::size_t layer);
+  void dense(std::size_t member, std::size_t layer);
+  void routed(std::size_t member, std::size_t layer);
+  void sort_pairs(const LayerShape& layer);
+  // Adds up `out_` over the ranks: where the result is.
+  const std::vector<float>& reduced(std::size_t member);
+  void embed(std::size_t member, const std::vector<std::uint32_t>& tokens);
+  void sample(std::size_t member, std::vector<std::uint32_t>& tokens);
+
+  Team& team_;
+  DecodeShape shape_;
+  Fill fill_;
+  std::uint64_t seed_;
+  Exchanges exchanges_;
+  Weights weights_;
+  std::vector<Layer> layers_;
+  std::vector<float> last_gain_;
+  Barrier barrier_;
+  std::vector<Workspace> workspaces_;
+  std::vector<AttentionPlan> plans_;         // by layer
+  std::vector<std::vector<Buffer>> caches_;  // by layer, by member
+  std::vector<float> cosine_, sine_;
+  std::vector<float> residual_, normed_, qkv_, attended_, out_, reduced_, gate_up_, gated_, scores_,
+      logits_;
+  std::vector<float> pair_x_, pair_gate_up_, pair_gated_, pair_out_;
+  std::vector<Exchanges::Candidate> candidates_;
+  Routed routed_;
+  std::size_t experts_read_ = 0;
+
+  std::vector<OpSeconds> times_;
+  std::size_t at_layer_ = 0;
+  double last_stamp_ = 0;
+};
+
+// Runs one step of a small model of this shape and compares the logits of this rank's slice with
+// plain fp64 arithmetic over the whole model; empty, or what is wrong. Collective where exchanges
+// are.
+std::string verify_decoder(Team& team, const DecodeShape& whole, std::size_t rank,
+                           std::size_t ranks, const Exchanges& exchanges);
+// A few small shapes, with and without experts, that a step is checked on before it is timed.
+std::vector<DecodeShape> shapes_to_verify(Format weights);
+
+}  // namespace limen::kernels

@@ -1,0 +1,185 @@
+#include "probes/decode.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "kernels/cpu/stream.hpp"
+#include "kernels/cpu/team.hpp"
+#include "model/error.hpp"
+#include "probes/host.hpp"
+#include "probes/interrupt.hpp"
+#include "probes/mpi_decode.hpp"
+#include "probes/runner.hpp"
+#include "probes/schedule.hpp"
+#include "probes/topology.hpp"
+#include "results/statistics.hpp"
+
+namespace limen::probes {
+namespace {
+
+using kernels::Decoder, kernels::OpSeconds;
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The read loop of all threads of all ranks, on memory of its own.
+class Reader {
+ public:
+  explicit Reader(kernels::Team& team) : team_(team), memory_(std::size_t(team.size())) {
+    team_.run(team_.size(), [&](int m) {
+      auto& buffer = memory_[std::size_t(m)] = kernels::Buffer(bytes);
+      for (std::size_t i = 0; i < bytes / 8; ++i) buffer.as<std::uint64_t>()[i] = i;
+    });
+  }
+  // Bytes a second, the median of three.
+  double rate(const DecodeRank& rank) {
+    std::vector<double> rates;
+    for (int i = 0; i < 3; ++i) {
+      rank.barrier();
+      const double seconds = time_once([&] {
+        team_.run(team_.size(), [&](int m) {
+          const auto& buffer = memory_[std::size_t(m)];
+          sink_ = sink_ + kernels::stream_read(buffer.as<std::uint64_t>(), bytes / 8);
+        });
+      });
+      const double all = rank.sum(double(bytes) * team_.size());
+      rates.push_back(all / rank.most(seconds));
+    }
+    return results::median_of(std::move(rates));
+  }
+
+ private:
+  static constexpr std::size_t bytes = std::size_t{128} << 20;  // of a thread
+  kernels::Team& team_;
+  std::vector<kernels::Buffer> memory_;
+  std::atomic<std::uint64_t> sink_{0};
+};
+
+OpSeconds scaled(const std::vector<OpSeconds>& times, double layer_scale) {
+  OpSeconds sum{};
+  for (std::size_t l = 0; l < times.size(); ++l) {
+    const double scale = l + 1 < times.size() ? layer_scale : 1;
+    for (std::size_t op = 0; op < sum.size(); ++op) sum[op] += scale * times[l][op];
+  }
+  return sum;
+}
+
+DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint& point,
+                  const DecodeOptions& options, const DecodeRank& rank) {
+  constexpr std::size_t least = 3, most = 60;
+  constexpr double waiting_share = 0.01;
+  // Other tokens each time, the same at every rank: what random weights go on with would soon
+  // repeat itself, and with it the experts that are read.
+  std::mt19937 random(static_cast<unsigned>(options.seed));
+  std::vector<std::uint32_t> tokens(point.sequences);
+  const auto step = [&] {
+    for (auto& t : tokens) t = static_cast<std::uint32_t>(random() % order.shape.vocabulary);
+    decoder.step(tokens);
+  };
+  step();  // warm
+  DecodeVisit found;
+  const auto start = Clock::now();
+  for (;;) {
+    const std::size_t n = found.samples.size();
+    const bool done = (n >= least && since(start) > options.visit_seconds) || n >= most ||
+                      since(start) > 6 * options.visit_seconds + 5;
+    if (rank.most(done || Interrupt::asked() ? 1 : 0) > 0) break;
+    rank.barrier();
+    const double waited = waiting_seconds();
+    step();
+    double raw = 0;
+    for (const OpSeconds& l : decoder.times()) raw += seconds_of(l);
+    if (rank.most((waiting_seconds() - waited) / raw) > waiting_share) {
+      ++found.disturbed;
+      continue;
+    }
+    found.samples.push_back(scaled(decoder.times(), order.layer_scale));
+    found.experts_read += static_cast<double>(decoder.experts_read()) /
+                          static_cast<double>(order.shape.layers.size());
+  }
+  if (!found.samples.empty()) found.experts_read /= static_cast<double>(found.samples.size());
+  return found;
+}
+
+// Until the memory gave the same before and after, or it is too much.
+DecodeVisit settled_visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint& point,
+                          const DecodeOptions& options, const DecodeRank& rank, Reader& reader) {
+  constexpr double same = 0.1;
+  constexpr int attempts = 3;
+  decoder.resize(point.sequences, std::vector<std::size_t>(order.shape.layers.size(), point.seen),
+                 point.context);
+  DecodeVisit found;
+  double before = reader.rate(rank);
+  for (int i = 0; i < attempts; ++i) {
+    found = visit(decoder, order, point, options, rank);
+    const double after = reader.rate(rank);
+    found.read_rate = (before + after) / 2;
+    if (std::abs(after / before - 1) <= same) break;
+    before = after;
+  }
+  return found;
+}
+
+}  // namespace
+
+double decode_bytes(const DecodeOrder& order, std::size_t ranks) {
+  const auto part = kernels::slice(order.shape, 0, ranks);
+  double weights = 0, cache = 0;
+  const auto add = [&](const kernels::LayerShape& layer, kernels::Role role, std::size_t n) {
+    const auto s = kernels::matrix_shape(part, layer, role);
+    weights += double(n) * double(s.rows) * double(s.row_bytes() + 2 * s.groups());
+  };
+  add({}, kernels::Role::head, 1);
+  for (const auto& layer : part.layers) {
+    using kernels::Role;
+    for (Role role : {Role::qkv, Role::output, Role::gate_up, Role::down, Role::router})
+      add(layer, role, 1);
+    for (Role role : {Role::expert_gate_up, Role::expert_down}) add(layer, role, layer.experts);
+    double most = 0;
+    for (const auto& p : order.points) most = std::max(most, double(p.sequences) * double(p.seen));
+    cache += most * double(layer.k_width()) * 2 * 2;
+  }
+  return weights + cache;
+}
+
+std::vector<DecodeTimes> time_decode(kernels::Team& team, const DecodeOrder& order,
+                                     const DecodeOptions& options, const DecodeRank& rank) {
+  for (const auto& small : kernels::shapes_to_verify(order.shape.weights)) {
+    const auto wrong = kernels::verify_decoder(team, small, rank.rank, rank.ranks, rank.exchanges);
+    if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
+  }
+  auto shape = kernels::slice(order.shape, rank.rank, rank.ranks);
+  for (auto& layer : shape.layers) layer.seen = 1;
+  shape.sequences = shape.context = 1;
+  Decoder decoder(team, shape, Decoder::Fill::random, options.seed, rank.exchanges);
+  Reader reader(team);
+  std::vector<DecodeTimes> all(order.points.size());
+  for (int v = 0; v < options.visits; ++v) {
+    for (const std::size_t i :
+         shuffled(order.points.size(), options.seed, static_cast<std::uint64_t>(v)))
+      all[i].push_back(settled_visit(decoder, order, order.points[i], options, rank, reader));
+  }
+  return all;
+}
+
+std::vector<std::vector<DecodeTimes>> decode_here(const std::vector<DecodeOrder>& orders,
+                                                  const DecodeOptions& options, int ranks,
+                                                  std::string& note) {
+  if (ranks > 1) return run_mpi_decode(orders, options, ranks, note);
+  const Interrupt interrupt;
+  const AffinityKeeper affinity;
+  const Topology topology;
+  kernels::Team team(topology.usable(), [&](int member) { topology.bind(member); });
+  std::vector<std::vector<DecodeTimes>> all;
+  for (const DecodeOrder& order : orders) {
+    if (Interrupt::asked()) throw Error("interrupted", Exit::failed);
+    all.push_back(time_decode(team, order, options));
+  }
+  return all;
+}
+
+}  // namespace limen::probes

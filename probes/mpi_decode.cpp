@@ -1,0 +1,91 @@
+#include "probes/mpi_decode.hpp"
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/cpu/team.hpp"
+#include "kernels/mpi/allreduce.hpp"
+#include "model/error.hpp"
+#include "probes/mpi_facts.hpp"
+#include "probes/topology.hpp"
+
+namespace limen::kernels {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerShape, query_heads, kv_heads, head_dim, seen, width,
+                                   experts, top_k, expert_width)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeShape, weights, hidden, vocabulary, sequences, context,
+                                   layers)
+
+}  // namespace limen::kernels
+
+namespace limen::probes {
+
+using nlohmann::json;
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodePoint, sequences, context, seen)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOrder, shape, layer_scale, points)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOptions, visit_seconds, visits, seed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, samples, experts_read, disturbed)
+
+namespace {
+
+kernels::Exchanges exchanges() {
+  return {[](const float* in, float* out, std::size_t count) {
+            kernels::mpi::library_sum(in, out, static_cast<int>(count), MPI_COMM_WORLD);
+          },
+          [](kernels::Exchanges::Candidate* candidates, std::size_t count) {
+            static_assert(sizeof(kernels::Exchanges::Candidate) == sizeof(float) + sizeof(int));
+            MPI_Allreduce(MPI_IN_PLACE, candidates, static_cast<int>(count), MPI_FLOAT_INT,
+                          MPI_MAXLOC, MPI_COMM_WORLD);
+          }};
+}
+
+double reduced(double value, MPI_Op how) {
+  double out = 0;
+  MPI_Allreduce(&value, &out, 1, MPI_DOUBLE, how, MPI_COMM_WORLD);
+  return out;
+}
+
+}  // namespace
+
+void write_decode_orders(const std::filesystem::path& directory,
+                         const std::vector<DecodeOrder>& orders, const DecodeOptions& options) {
+  write_json(directory / "decode-orders.json", {{"orders", orders}, {"options", options}});
+}
+
+std::filesystem::path decode_times_file(const std::filesystem::path& directory) {
+  return directory / "decode-times.json";
+}
+
+std::vector<std::vector<DecodeTimes>> read_decode_times(const std::filesystem::path& directory) {
+  std::ifstream in(decode_times_file(directory));
+  return json::parse(in).get<std::vector<std::vector<DecodeTimes>>>();
+}
+
+void decode_as_rank(const std::filesystem::path& directory, int rank, int ranks) {
+  std::ifstream in(directory / "decode-orders.json");
+  const json asked = json::parse(in);
+  const auto options = asked.at("options").get<DecodeOptions>();
+  const Topology topology;
+  // All cores shared out; a rank that its launcher has bound to some has those.
+  const int threads = std::max(1, topology.usable() / ranks);
+  const int units = static_cast<int>(topology.processing_units().size());
+  kernels::Team team(threads,
+                     [&](int member) { topology.bind((rank * threads + member) % units); });
+  const DecodeRank self{static_cast<std::size_t>(rank),
+                        static_cast<std::size_t>(ranks),
+                        exchanges(),
+                        [] { MPI_Barrier(MPI_COMM_WORLD); },
+                        [](double x) { return reduced(x, MPI_SUM); },
+                        [](double x) { return reduced(x, MPI_MAX); }};
+  json all = json::array();
+  for (const auto& order : asked.at("orders").get<std::vector<DecodeOrder>>())
+    all.push_back(time_decode(team, order, options, self));
+  if (rank == 0) write_json(decode_times_file(directory), all);
+}
+
+}  // namespace limen::probes
