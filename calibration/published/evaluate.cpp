@@ -53,9 +53,6 @@ Evaluation Evaluator::kernel(const PublishedRow& row) const {
                       cards::relatives(*row.device, *sheet.card, name(row.kind)));
   };
   const cards::Law* law = find(row.variant);
-  // A kernel of no law of its own: the nearest kind that has one.
-  if (!law && row.variant == "fp8-block") law = find("fp8");
-  if (!law && row.kind == RowKind::all_reduce) law = find("nccl");
   if (!law && (row.kind == RowKind::product || row.kind == RowKind::attention)) law = find("bf16");
   if (!law) {
     out.reason = fmt::format("no law of {} {}", name(row.kind), row.variant);

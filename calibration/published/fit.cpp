@@ -23,9 +23,10 @@ std::string sources_of(const Rows& rows) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+// `foreign`: the least that its scatter may be.
 cards::Law law_of(const Hierarchy& h, const FittedGroup* group, const std::string& kind,
                   const std::string& variant, const std::string& device, const std::string& family,
-                  const Rows& rows) {
+                  const Rows& rows, double foreign = 0) {
   cards::Law law;
   law.kind = kind;
   law.variant = variant;
@@ -35,7 +36,7 @@ cards::Law law_of(const Hierarchy& h, const FittedGroup* group, const std::strin
   std::vector<double> errors;
   for (const FittedGroup& g : h.groups)
     if (!group || &g == group) errors.insert(errors.end(), g.errors.begin(), g.errors.end());
-  law.scatter = scatter_of(errors);
+  law.scatter = std::max(foreign, scatter_of(errors));
   law.points = static_cast<int>(rows.size());
   law.source = sources_of(rows);
   return law;
@@ -56,7 +57,7 @@ struct Kinship {
 constexpr Kinship generation_kin{1.0 / 3, 0.5}, vendor_kin{1, 1};
 
 cards::Law law_of_relatives(const Hierarchy& h, const std::set<std::string>& members, Kinship kin,
-                            cards::Law law) {
+                            cards::Law law, double foreign) {
   std::vector<double> mean(h.mean), errors;
   for (std::size_t i = 0; i < mean.size(); ++i) {
     double sum = kin.outsiders * h.mean[i], count = kin.outsiders;
@@ -73,14 +74,14 @@ cards::Law law_of_relatives(const Hierarchy& h, const std::set<std::string>& mem
                                 h.value(i, mean[i], kin.width * h.deviation[i]));
   for (const FittedGroup& g : h.groups)
     if (members.count(g.name)) errors.insert(errors.end(), g.errors.begin(), g.errors.end());
-  law.scatter = scatter_of(errors);
+  law.scatter = std::max(foreign, scatter_of(errors));
   law.points = static_cast<int>(errors.size());
   return law;
 }
 
 // The laws of generations (and for engines of vendors) about a fit whose groups are devices.
 void add_relatives(const Hierarchy& h, const cards::Law& pooled, const std::string& suffix,
-                   bool vendors, PublishedFit& out) {
+                   bool vendors, double foreign, PublishedFit& out) {
   std::map<std::string, std::set<std::string>> generations, families;
   for (const FittedGroup& g : h.groups) {
     const cards::Device* d = cards::find_device(g.name);
@@ -91,20 +92,16 @@ void add_relatives(const Hierarchy& h, const cards::Law& pooled, const std::stri
   for (const auto& [name, members] : generations) {
     if (name.empty()) continue;
     law.group = name + suffix;
-    out.laws.all.push_back(law_of_relatives(h, members, generation_kin, law));
+    out.laws.all.push_back(law_of_relatives(h, members, generation_kin, law, foreign));
   }
   for (const auto& [name, members] : families) {
     if (!vendors) continue;
     law.group = name;
-    out.laws.all.push_back(law_of_relatives(h, members, vendor_kin, law));
+    out.laws.all.push_back(law_of_relatives(h, members, vendor_kin, law, foreign));
   }
 }
 
-// One kind and variant over the devices of a family; its devices' laws if they belong to it.
-void fit_devices(RowKind kind, const std::string& variant, const std::string& family,
-                 const Rows& rows, PublishedFit& out) {
-  std::map<std::string, Rows> by_device;
-  for (const PublishedRow* r : rows) by_device[std::string(r->device->card)].push_back(r);
+std::vector<MeasuredGroup> groups_of(const std::map<std::string, Rows>& by_device) {
   std::vector<MeasuredGroup> groups;
   for (const auto& [device, own] : by_device) {
     MeasuredGroup g;
@@ -116,6 +113,48 @@ void fit_devices(RowKind kind, const std::string& variant, const std::string& fa
     };
     groups.push_back(std::move(g));
   }
+  return groups;
+}
+
+std::map<std::string, Rows> by_device(const Rows& rows) {
+  std::map<std::string, Rows> out;
+  for (const PublishedRow* r : rows) out[std::string(r->device->card)].push_back(r);
+  return out;
+}
+
+// What the laws of devices miss when all that one source measured is left out of them: another
+// laboratory has other versions, clocks and ways of timing. 0: no device was measured by two.
+double scatter_of_sources(const std::vector<Coordinate>& coordinates, const Rows& rows) {
+  std::set<std::string> sources;
+  for (const PublishedRow* r : rows) sources.insert(r->source);
+  std::vector<double> errors;
+  for (const std::string& s : sources) {
+    Rows kept;
+    for (const PublishedRow* r : rows)
+      if (r->source != s) kept.push_back(r);
+    std::map<std::string, Rows> held;
+    for (const PublishedRow* r : rows)
+      if (r->source == s) held[std::string(r->device->card)].push_back(r);
+    const auto others = by_device(kept);
+    std::erase_if(held, [&](const auto& h) { return !others.count(h.first); });
+    if (held.empty()) continue;
+    const Hierarchy h = fit_hierarchy(coordinates, groups_of(others));
+    for (const MeasuredGroup& g : groups_of(held)) {
+      const auto at = std::find_if(h.groups.begin(), h.groups.end(),
+                                   [&](const FittedGroup& f) { return f.name == g.name; });
+      std::vector<double> seconds(g.observed.size());
+      g.predict(h.values(&*at), seconds);
+      for (std::size_t i = 0; i < seconds.size(); ++i)
+        errors.push_back(seconds[i] / g.observed[i] - 1);
+    }
+  }
+  return scatter_of(errors);
+}
+
+// One kind and variant over the devices of a family; its devices' laws if they belong to it.
+void fit_devices(RowKind kind, const std::string& variant, const std::string& family,
+                 const Rows& rows, double foreign, PublishedFit& out) {
+  const std::map<std::string, Rows> devices = by_device(rows);
   // Kernels of other formats are relatives of the 16-bit ones: what those are like is expected
   // first.
   std::vector<Coordinate> coordinates = coordinates_of(kind, variant);
@@ -127,16 +166,22 @@ void fit_devices(RowKind kind, const std::string& variant, const std::string& fa
       c.typical = relative->of(c.name).value;
       c.spread = std::min(c.spread, near);
     }
-  const Hierarchy h = fit_hierarchy(coordinates, groups);
-  if (family != "all") {
+  const bool all = family == "all";
+  Hierarchy h = fit_hierarchy(coordinates, groups_of(devices));
+  if (!all) {
     for (const FittedGroup& g : h.groups)
-      out.laws.all.push_back(law_of(h, &g, name(kind), variant, g.name, family, by_device[g.name]));
+      out.laws.all.push_back(
+          law_of(h, &g, name(kind), variant, g.name, family, devices.at(g.name), foreign));
     note_unidentified(h, fmt::format("{} {}", name(kind), variant), out);
+  } else {
+    // It is asked by devices of vendors that nobody measured: these lie further apart.
+    constexpr double strangers = 1.5;
+    for (double& d : h.deviation) d *= strangers;
   }
-  out.laws.all.push_back(law_of(h, nullptr, name(kind), variant, "", family, rows));
-  if (family != "all")
+  out.laws.all.push_back(law_of(h, nullptr, name(kind), variant, "", family, rows, foreign));
+  if (!all)
     add_relatives(h, out.laws.all.back(), kind == RowKind::all_reduce ? " " + family : "", false,
-                  out);
+                  foreign, out);
 }
 
 struct Cell {
@@ -191,7 +236,7 @@ void fit_engines(std::map<std::string, std::map<std::string, Cell>>& engines, Pu
     note_unidentified(h, "engine " + engine, out);
     out.laws.all.push_back(law_of(h, nullptr, "engine", engine, "", "all", rows));
     const cards::Law pooled = out.laws.all.back();
-    add_relatives(h, pooled, "", true, out);
+    add_relatives(h, pooled, "", true, 0, out);
     all.insert(all.end(), rows.begin(), rows.end());
   }
   Hierarchy any;
@@ -262,6 +307,11 @@ PublishedFit fit_published(const std::vector<PublishedRow>& rows,
     }
     kernels[{r.kind, r.variant}].push_back(&r);
   }
+  // Kernels and libraries that no row is of: what is expected of them before any measurement.
+  for (RowKind kind : {RowKind::product, RowKind::all_reduce})
+    if (std::any_of(kernels.begin(), kernels.end(),
+                    [&](const auto& k) { return k.first.first == kind; }))
+      for (const std::string& variant : variants_of(kind)) kernels[{kind, variant}];
   for (const auto& [key, all] : kernels) {
     if (whole && !changed.count(key) && !changed.count({key.first, "bf16"})) {
       for (const cards::Law& l : whole->laws.all)
@@ -270,8 +320,10 @@ PublishedFit fit_published(const std::vector<PublishedRow>& rows,
     }
     std::map<std::string, Rows> families;
     for (const PublishedRow* r : all) families[family_of(*r)].push_back(r);
-    for (const auto& [family, own] : families) fit_devices(key.first, key.second, family, own, out);
-    fit_devices(key.first, key.second, "all", all, out);
+    const double foreign = scatter_of_sources(coordinates_of(key.first, key.second), all);
+    for (const auto& [family, own] : families)
+      fit_devices(key.first, key.second, family, own, foreign, out);
+    fit_devices(key.first, key.second, "all", all, foreign, out);
   }
   std::map<std::string, std::map<std::string, Cell>> engines;
   std::map<std::pair<std::string, std::string>, model::Machine> machines;

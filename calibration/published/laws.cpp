@@ -53,6 +53,13 @@ const Sheet& sheet_of(const cards::Device& device) {
   return s;
 }
 
+const std::vector<std::string>& variants_of(RowKind kind) {
+  static const std::vector<std::string> none,
+      products = {"bf16", "fp8", "fp8-block", "int4", "int8", "w8a8"},
+      libraries = {"eager", "framework", "fused", "graph", "nccl"};
+  return kind == RowKind::product ? products : kind == RowKind::all_reduce ? libraries : none;
+}
+
 const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& variant) {
   using S = Scale;
   static const std::vector<Coordinate> linear = {{"efficiency", S::fraction, 0.82, 0.4, 0.35},
@@ -83,7 +90,7 @@ const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& v
     return all;
   }();
   static const std::vector<Coordinate> memory = {{"efficiency", S::fraction, 0.93, 0.6, 0.6},
-                                                 {"cache", S::above_one, 3, 0.7, 0.6}};
+                                                 {"cache", S::above_one, 3, 0.7, 0.9}};
   static const std::vector<Coordinate> launch = {{"fixed", S::positive, 1.5e-6, 0.7, 0.4}};
   if (kind == RowKind::memory) return memory;
   if (kind == RowKind::launch) return launch;

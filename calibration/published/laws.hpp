@@ -43,6 +43,9 @@ const Sheet& sheet_of(const cards::Device& device);
 // The coordinates of a kind's law, in the order in which `predicted_seconds` takes their values.
 const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& variant);
 
+// Kernels and libraries that have a law of their own as soon as any row of the kind is known.
+const std::vector<std::string>& variants_of(RowKind kind);
+
 // Devices whose law of this kind is alike: of a vendor; of all-reduces, of a kind of link.
 std::string family_of(const PublishedRow& row);
 

@@ -104,7 +104,8 @@ TEST(Hierarchy, FractionsStayFractions) {
 }
 
 // A table of products on two devices by a known law.
-std::string made_products(double efficiency, double fixed, const char* quality = "A") {
+std::string made_products(double efficiency, double fixed, const char* quality = "A",
+                          const char* source = "made") {
   std::string text = "device,framework,m,n,k,weight_dtype,time_s,source_id,quality\n";
   std::mt19937 random(7);
   std::normal_distribution<double> noise(0, 0.01);
@@ -120,7 +121,8 @@ std::string made_products(double efficiency, double fixed, const char* quality =
                                              {efficiency, fixed, 0.7, 2.5, 1e-5});
           text += std::string(device) + ",made," + std::to_string(m) + "," + std::to_string(n) +
                   "," + std::to_string(k) + ",fp16," +
-                  std::to_string(1e6 * t * std::exp(noise(random))) + "e-6,made," + quality + "\n";
+                  std::to_string(1e6 * t * std::exp(noise(random))) + "e-6," + source + "," +
+                  quality + "\n";
         }
   return text;
 }
@@ -141,6 +143,33 @@ TEST(Fit, RecoversAMadeLaw) {
   const cards::Law* relatives = fit.laws.find("linear", "bf16", "", {"nvidia"});
   EXPECT_GT(relatives->of("efficiency").high - relatives->of("efficiency").low,
             law->of("efficiency").high - law->of("efficiency").low);
+}
+
+TEST(Fit, AnotherLaboratoryMayMissByAsMuchAsTheseTwoDo) {
+  auto both = [](double efficiency) {
+    const std::string other = made_products(efficiency, 6e-6, "A", "other");
+    return fit_published(
+        rows_of(read_table(made_products(0.8, 6e-6) + other.substr(other.find('\n') + 1), "t")),
+        everything);
+  };
+  auto scatter = [](const PublishedFit& fit) {
+    return fit.laws.find("linear", "bf16", "h100-sxm5-80gb", {})->scatter;
+  };
+  const double agree = scatter(both(0.8)), differ = scatter(both(0.56));
+  EXPECT_LT(agree, 0.08);
+  EXPECT_GT(differ, 0.15);  // where memory binds they differ by 30 %
+}
+
+TEST(Fit, AKernelThatNobodyMeasuredIsExpectedLikeThe16BitOne) {
+  const PublishedFit fit =
+      fit_published(rows_of(read_table(made_products(0.8, 6e-6), "t")), everything);
+  const auto known = fit.laws.find("linear", "bf16", "", {})->of("efficiency");
+  const cards::Law* unknown = fit.laws.find("linear", "fp8", "", {});
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->points, 0);
+  EXPECT_NEAR(unknown->of("efficiency").value, known.value, 1e-6);
+  EXPECT_GT(unknown->of("efficiency").high - unknown->of("efficiency").low, known.high - known.low);
+  EXPECT_FALSE(fit.laws.find("all_reduce", "nccl", "", {}));  // of no kind that was measured
 }
 
 TEST(Fit, LeavesOutQualityCAndRefusesTheImpossible) {
