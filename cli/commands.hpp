@@ -10,6 +10,7 @@
 namespace limen::cli {
 
 void add_run(CLI::App& app, Exit& code);        // probe, calibrate, predict, report
+void add_report(CLI::App& app, Exit& code);     // runs -> a page that answers what-ifs
 void add_probe(CLI::App& app, Exit& code);      // measure
 void add_list(CLI::App& app, Exit& code);       // runs in a folder
 void add_show(CLI::App& app, Exit& code);       // one run

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Exit code = Exit::ok;
   cli::add_run(app, code);
+  cli::add_report(app, code);
   cli::add_probe(app, code);
   cli::add_list(app, code);
   cli::add_show(app, code);

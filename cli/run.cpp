@@ -10,8 +10,8 @@
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/launched.hpp"
+#include "cli/usual_cases.hpp"
 #include "model/cards/machine_card.hpp"
-#include "model/cards/model_card.hpp"
 #include "probes/host.hpp"
 #include "probes/run_probes.hpp"
 #include "report/html.hpp"
@@ -27,52 +27,6 @@ struct Arguments {
   std::string directory, budget;
   bool json = false, strict = false;
 };
-
-constexpr const char* models[] = {"llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"};
-constexpr const char* hypothetical[] = {"xpu-hbm4", "xpu-3d-dram", "xpu-sram", "xpu-cows"};
-constexpr double context = 4096;
-
-report::PredictedCase predicted(const model::Machine& m, const model::Transformer& t,
-                                model::Format f, int tp) {
-  const model::Workload w{1, context, f, f == model::Format::fp8 ? f : model::Format::bf16};
-  return report::predicted(m, {&t, w, {.tp = tp}});
-}
-
-// Here: each model in each format that was calibrated. On one's own machine the small formats are
-// what is run.
-std::vector<report::PredictedCase> predict_here(const model::Machine& m) {
-  std::vector<report::PredictedCase> out;
-  for (const char* name : models) {
-    const auto t = cards::find_model(name);
-    for (auto f :
-         {model::Format::int4, model::Format::int8, model::Format::fp8, model::Format::bf16}) {
-      if (!m.law(f).known()) continue;
-      out.push_back(predicted(m, t, f, 1));
-      const int most = m.ranks_per_device * m.devices;
-      const bool fits = out.back().prediction.fits;
-      if (!fits && m.devices == 1) break;  // the wider formats do not either
-      if (most > 1 && !m.all_reduce.empty()) out.push_back(predicted(m, t, f, most));
-    }
-  }
-  return out;
-}
-
-// Elsewhere: with 8-bit weights, on as few devices as hold the model (a power of two), and on 8
-// times as many.
-std::vector<report::PredictedCase> predict_elsewhere() {
-  std::vector<report::PredictedCase> out;
-  for (const char* machine : hypothetical) {
-    const auto m = cards::find_machine(machine);
-    for (const char* name : models) {
-      const auto t = cards::find_model(name);
-      int tp = 1;
-      while (tp < m.devices && !predicted(m, t, model::Format::fp8, tp).prediction.fits) tp *= 2;
-      out.push_back(predicted(m, t, model::Format::fp8, tp));
-      if (tp * 8 <= m.devices) out.push_back(predicted(m, t, model::Format::fp8, tp * 8));
-    }
-  }
-  return out;
-}
 
 void write_file(const fs::path& file, const std::string& text) {
   std::ofstream out(file, std::ios::binary);
@@ -148,8 +102,10 @@ Exit run(const Arguments& a) {
   const auto loaded = results::load_run(directory);
   const auto calibration = calibration::calibrate({loaded}, provenance.host);
   for (const auto& w : calibration.notes) fmt::print(stderr, "limen: {}\n", w);
-  const report::Page page{&loaded, &calibration.machine, predict_here(calibration.machine),
-                          predict_elsewhere()};
+  const report::Page page{.runs = {&loaded},
+                          .machine = &calibration.machine,
+                          .here = usual_cases_on(calibration.machine),
+                          .hypothetical = usual_cases_elsewhere()};
   write_file(directory / "machine.toml", cards::write_machine(calibration.machine));
   if (calibration.machine.description != provenance.cpu_model)  // GPUs; their host beside them
     write_file(

@@ -1,25 +1,18 @@
-// report.html: one self-contained page, opened from disk, without scripts or network.
+// report.html: one self-contained page, opened from disk, in which the model itself runs; no
+// network.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "model/machine.hpp"
-#include "report/prediction_table.hpp"
-#include "results/store.hpp"
+#include "report/page_data.hpp"
 
 namespace limen::report {
 
-struct Page {
-  const results::Run* run;
-  const model::Machine* machine;
-  std::vector<PredictedCase> here;          // predictions on the machine
-  std::vector<PredictedCase> hypothetical;  // and elsewhere
-};
-
+// The built page (report/page/) with the data put in.
 std::string html_page(const Page& page);
 
-// One sentence: what the machine can do and what binds there.
+// One sentence: what the machine can do and what binds there. Needs the page's machine.
 std::string verdict(const Page& page);
 
 // The fitted machine: key, value, interval, evidence.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
@@ -19,7 +20,7 @@ struct Fixture {
   model::Machine machine = cards::find_machine("h100-8");
   model::Transformer transformer = cards::find_model("llama-3.1-8b");
   results::Run run;
-  Page page{&run, &machine, {}, {}};
+  Page page{.runs = {&run}, .machine = &machine};
 
   Fixture() {
     add(page.here, 1, 1);
@@ -46,17 +47,22 @@ struct Fixture {
   }
 };
 
-TEST(Report, TextFromResultsNeverBecomesMarkup) {
+TEST(Report, TextFromResultsCannotEndItsBlock) {
   Fixture f;
   f.machine.name = hostile;
   f.machine.unidentified = {hostile};
   f.run.provenance.host = hostile;
-  f.run.provenance.cpu_model = hostile;
+  f.run.provenance.cpu_model = std::string("\xff\xfe not UTF-8 ") + hostile;
   f.page.here[0].model = hostile;
-  const std::string html = html_page(f.page);
-  EXPECT_THAT(html, Not(HasSubstr("<script")));
-  EXPECT_THAT(html, Not(HasSubstr("<img")));
-  EXPECT_THAT(html, HasSubstr("&lt;script&gt;"));
+  f.page.compared = {{hostile, {{hostile, hostile, "s", 1, 2, 1, 3}}}};
+  f.page.fleet = {{hostile, hostile, hostile, 3.5}};
+  const std::string data = page_data(f.page);
+  for (const char* markup : {"<", ">", "&"}) EXPECT_THAT(data, Not(HasSubstr(markup)));
+  const auto read = nlohmann::json::parse(data);
+  EXPECT_EQ(read["origin"][0]["host"], hostile);
+  EXPECT_EQ(read["machines"][0]["name"], hostile);
+  EXPECT_EQ(read["compared"][0]["title"], hostile);
+  EXPECT_THAT(html_page(f.page), HasSubstr(data));
 }
 
 TEST(Report, NamesWhatDoesNotFitAndWhatWasSkipped) {
@@ -65,7 +71,16 @@ TEST(Report, NamesWhatDoesNotFitAndWhatWasSkipped) {
   EXPECT_THAT(html, HasSubstr("does not fit"));
   EXPECT_THAT(html, HasSubstr("skipped: "));
   EXPECT_THAT(html, HasSubstr("invalid: wrong result"));
-  EXPECT_THAT(html, HasSubstr("Content-Security-Policy"));
+  EXPECT_THAT(html, HasSubstr("default-src 'none'; script-src 'wasm-unsafe-eval' 'sha256-"));
+  EXPECT_THAT(html, Not(HasSubstr("{{")));
+}
+
+TEST(Report, APageNeedsNoRun) {
+  const auto data = nlohmann::json::parse(page_data({}));
+  EXPECT_EQ(data["machines"].size(), cards::machine_names().size());
+  EXPECT_EQ(data["models"].size(), cards::model_names().size());
+  EXPECT_TRUE(data["runs"].empty());
+  EXPECT_TRUE(data["tables"].empty());
 }
 
 TEST(Report, TheRooflineShowsEachColdLayerOnce) {

@@ -1,0 +1,79 @@
+// limen report: runs and tables of measurements -> one page with the model in it.
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "calibration/calibrate.hpp"
+#include "cli/cases.hpp"
+#include "cli/commands.hpp"
+#include "cli/report_compared.hpp"
+#include "cli/usual_cases.hpp"
+#include "report/html.hpp"
+#include "results/store.hpp"
+
+namespace limen::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> runs, machines, cases, verified;
+  std::string file;
+  bool raw = false, json = false;
+};
+
+void report(const Options& o) {
+  if (o.file.empty() == !o.json)
+    throw Error("report: say where the page goes: -o page.html (or --json for its data)");
+  std::vector<results::Run> runs;
+  for (const auto& directory : o.runs) {
+    runs.push_back(results::load_run(directory));
+    for (const auto& w : runs.back().warnings) fmt::print(stderr, "limen: {}\n", w);
+  }
+  report::Page page;
+  for (const auto& run : runs) page.runs.push_back(&run);
+  calibration::Calibration c;
+  if (!runs.empty() && !o.raw) {
+    c = calibration::calibrate(runs, runs.front().provenance.host);
+    for (const auto& note : c.notes) fmt::print(stderr, "limen: {}\n", note);
+    page.machine = &c.machine;
+    page.here = usual_cases_on(c.machine);
+    page.hypothetical = usual_cases_elsewhere();
+  }
+  for (const auto& name : o.machines) page.others.push_back(named_machine(name));
+  for (const auto& file : o.cases) page.compared.push_back(compared_with_cases(file));
+  for (const auto& file : o.verified) page.compared.push_back(compared_with_steps(file));
+  if (o.json) {
+    fmt::print("{}\n", report::page_data(page));
+    return;
+  }
+  std::ofstream out(o.file, std::ios::binary);
+  out << report::html_page(page);
+  out.close();
+  if (!out)
+    throw Error(o.file + ": cannot be written; choose a folder with room that you may write to");
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Exit&) {
+  auto o = std::make_shared<Options>();
+  auto* sub = app.add_subcommand(
+      "report", "One page, to be opened from disk, that shows runs and answers what-ifs");
+  sub->add_option("runs", o->runs, "Folders of runs; none: the built-in machines alone");
+  sub->add_option("-o,--output", o->file, "The page");
+  sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it");
+  sub->add_option("--machine", o->machines,
+                  "Machines to offer first, by name or machine.toml; several with commas")
+      ->delimiter(',');
+  sub->add_option("--cases", o->cases,
+                  "Published measurements (CSV, as `limen validate` takes it) to show beside "
+                  "predictions")
+      ->delimiter(',');
+  sub->add_option("--verified", o->verified,
+                  "Decode steps that were run (the output of `limen verify --json`), likewise")
+      ->delimiter(',');
+  sub->add_flag("--json", o->json, "The page's data on stdout instead of the page");
+  sub->callback([o] { report(*o); });
+}
+
+}  // namespace limen::cli
