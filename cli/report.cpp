@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> runs, machines, cases, verified;
-  std::string file;
+  std::string file, fleet;
   bool raw = false, json = false;
 };
 
@@ -42,6 +42,7 @@ void report(const Options& o) {
   for (const auto& name : o.machines) page.others.push_back(named_machine(name));
   for (const auto& file : o.cases) page.compared.push_back(compared_with_cases(file));
   for (const auto& file : o.verified) page.compared.push_back(compared_with_steps(file));
+  if (!o.fleet.empty()) page.fleet = fleet_cells(o.fleet);
   if (o.json) {
     fmt::print("{}\n", report::page_data(page));
     return;
@@ -72,6 +73,8 @@ void add_report(CLI::App& app, Exit&) {
   sub->add_option("--verified", o->verified,
                   "Decode steps that were run (the output of `limen verify --json`), likewise")
       ->delimiter(',');
+  sub->add_option("--fleet", o->fleet,
+                  "A fleet (the output of `limen fleet --json`): its nodes against their median");
   sub->add_flag("--json", o->json, "The page's data on stdout instead of the page");
   sub->callback([o] { report(*o); });
 }

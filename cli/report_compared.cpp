@@ -1,7 +1,11 @@
 #include "cli/report_compared.hpp"
 
-#include <filesystem>
+#include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <map>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,6 +14,40 @@
 #include "model/error.hpp"
 
 namespace limen::cli {
+namespace {
+
+using nlohmann::json;
+
+// Calls f(document). Throws Error if the file cannot be read or is not what `writer` writes.
+template <class F>
+void with_json(const std::string& file, const char* writer, F&& f) {
+  std::ifstream in(file);
+  if (!in)
+    throw Error(fmt::format("{}: cannot be read; give a file that `{}` wrote", file, writer));
+  try {
+    f(json::parse(in));
+  } catch (const json::exception& e) {
+    throw Error(fmt::format("{}: not what `{}` writes: {}", file, writer, e.what()));
+  }
+}
+
+// Of the hosts, or of the figures, those with the largest scores; the rest would not fit a screen.
+void keep_what_stands_out(std::vector<report::FleetCell>& cells,
+                          std::string report::FleetCell::*which, std::size_t most) {
+  std::map<std::string, double> largest;
+  for (const auto& c : cells) {
+    double& score = largest[c.*which];
+    if (std::fabs(c.score) > score) score = std::fabs(c.score);
+  }
+  std::vector<std::pair<double, std::string>> order;
+  for (const auto& [name, score] : largest) order.emplace_back(-score, name);
+  std::sort(order.begin(), order.end());
+  std::set<std::string> kept;
+  for (std::size_t i = 0; i < std::min(most, order.size()); ++i) kept.insert(order[i].second);
+  std::erase_if(cells, [&](const auto& c) { return !kept.count(c.*which); });
+}
+
+}  // namespace
 
 ComparedTable compared_with_cases(const std::string& file) {
   const auto table = calibration::load_table(file);
@@ -34,15 +72,11 @@ ComparedTable compared_with_cases(const std::string& file) {
 }
 
 ComparedTable compared_with_steps(const std::string& file) {
-  std::ifstream in(file);
-  if (!in) throw Error(file + ": cannot be read; give a file that `limen verify --json` wrote");
   ComparedTable out{"Decode steps that were run here", {}};
-  try {
-    const auto root = nlohmann::json::parse(in);
+  with_json(file, "limen verify --json", [&](const json& root) {
     for (const auto& c : root.at("cases")) {
-      if (!c.contains("measured_seconds")) continue;
+      if (!c.contains("measured_seconds") || !c.at("measured_seconds").is_object()) continue;
       const auto &p = c.at("predicted_seconds"), &m = c.at("measured_seconds");
-      if (!m.is_object()) continue;
       const auto weights = c.at("weights").get<std::string>();
       out.second.push_back(
           {weights,
@@ -52,11 +86,39 @@ ComparedTable compared_with_steps(const std::string& file) {
            "s", m.at("median").get<double>(), p.at("value").get<double>(),
            p.at("low").get<double>(), p.at("high").get<double>()});
     }
-  } catch (const nlohmann::json::exception& e) {
-    throw Error(fmt::format("{}: not what `limen verify --json` writes: {}", file, e.what()));
-  }
+  });
   if (out.second.empty()) throw Error(file + ": no decode step in it was timed");
   return out;
+}
+
+std::vector<report::FleetCell> fleet_cells(const std::string& file) {
+  constexpr std::size_t most_hosts = 40, most_figures = 16;
+  constexpr double deviations = 1.4826;  // of a normal distribution in a median absolute deviation
+  std::vector<report::FleetCell> all;
+  with_json(file, "limen fleet --json", [&](const json& root) {
+    for (const auto& group : root.at("groups")) {
+      const auto& nodes = group.at("nodes");
+      for (const auto& figure : group.at("figures")) {
+        std::string name = figure.at("probe").get<std::string>();
+        for (const auto& [_, value] : figure.at("parameters").items())
+          name += fmt::format(" {}", value.is_string() ? value.get<std::string>() : value.dump());
+        const double median = figure.at("median").get<double>();
+        const double spread = deviations * figure.at("mad").get<double>();
+        const auto& values = figure.at("values");
+        for (std::size_t n = 0; n < values.size(); ++n) {
+          if (values[n].is_null()) continue;
+          const double value = values[n].get<double>();
+          all.push_back({nodes.at(n).at("host").get<std::string>(), name,
+                         fmt::format("{:.2f}", value / median),
+                         spread > 0 ? (value - median) / spread : NAN});
+        }
+      }
+    }
+  });
+  if (all.empty()) throw Error(file + ": no node in it has a figure");
+  keep_what_stands_out(all, &report::FleetCell::figure, most_figures);
+  keep_what_stands_out(all, &report::FleetCell::host, most_hosts);
+  return all;
 }
 
 }  // namespace limen::cli

@@ -16,4 +16,8 @@ ComparedTable compared_with_cases(const std::string& file);
 // The output of `limen verify --json`. Throws Error on anything else.
 ComparedTable compared_with_steps(const std::string& file);
 
+// The output of `limen fleet --json`: of its nodes and figures those that stand out most. Throws
+// Error on anything else.
+std::vector<report::FleetCell> fleet_cells(const std::string& file);
+
 }  // namespace limen::cli

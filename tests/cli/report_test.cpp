@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -68,6 +69,33 @@ TEST(ReportCommand, OffersNamedMachinesFirst) {
   EXPECT_EQ(data["first"]["machine"], "xpu-sram");
 }
 
+TEST(ReportCommand, ShowsTheNodesOfAFleetThatStandOut) {
+  std::vector<nlohmann::json> nodes, values;
+  for (int n = 0; n < 60; ++n) {
+    nodes.push_back({{"host", fmt::format("node{}", n)}});
+    values.push_back(n == 7 ? 50 : n % 2 ? 99 : 101);
+  }
+  values[8] = nullptr;
+  const nlohmann::json figure{{"probe", "memory.stream"},
+                              {"parameters", {{"kernel", "read"}, {"threads", 2}}},
+                              {"median", 100},
+                              {"mad", 1},
+                              {"values", values}};
+  const nlohmann::json group{{"nodes", nodes}, {"figures", std::vector{figure}}};
+  const File fleet("limen_fleet.json", nlohmann::json{{"groups", std::vector{group}}}.dump());
+  const auto cells = data_of({"--fleet", fleet.path()})["fleet"];
+  EXPECT_EQ(cells.size(), 40u);
+  bool found = false;
+  for (const auto& c : cells) {
+    EXPECT_NE(c["host"], "node8");
+    if (c["host"] != "node7") continue;
+    found = true;
+    EXPECT_EQ(c["figure"], "memory.stream read 2");
+    EXPECT_NEAR(c["score"].get<double>(), -50 / 1.4826, 1e-9);
+  }
+  EXPECT_TRUE(found);
+}
+
 TEST(ReportCommand, RefusesWhatItCannotShow) {
   const File none("limen_none.json", R"({"cases": []})"), torn("limen_torn.json", "{\"cases\": [");
   const std::vector<std::pair<std::vector<std::string>, std::string>> bad = {
@@ -80,6 +108,7 @@ TEST(ReportCommand, RefusesWhatItCannotShow) {
       {{"--verified", "no/such.json", "--json"}, "no/such.json"},
       {{"--verified", none.path(), "--json"}, "no decode step"},
       {{"--verified", torn.path(), "--json"}, "limen verify --json"},
+      {{"--fleet", torn.path(), "--json"}, "limen fleet --json"},
       {{"-o", "/no/such/folder/page.html"}, "cannot be written"}};
   for (auto [arguments, why] : bad) {
     arguments.insert(arguments.begin(), "report");

@@ -32,10 +32,10 @@ export function drawRoofline(width, {state, data, named, namedB, A, B}) {
   const tops = roofs.flatMap((r) => r.peaks.map((p) => p.rate));
   const xs = [...operators, ...measured].map((p) => p.intensity), ys = [...operators.map((o) => o.rate), ...measured.map((m) => m.low)];
   const ridge = Math.max(...roofs.map((r) => (r.peaks[0]?.rate ?? 64 * r.bandwidth) / r.bandwidth));
-  const x = [Math.min(0.5, ...xs) / 2, Math.max(ridge * 60, ...xs.map((v) => v * 2))];
+  const x = [Math.min(0.5, ...xs) / 2, Math.max(ridge * 60, ...xs.map((v) => v * 100))];
   const y = [Math.min(...ys, ...roofs.map((r) => r.bandwidth * x[0] * 2)) / 2, Math.max(...tops, ...ys, own.bandwidth * 4) * 2];
   const height = Math.round(Math.max(300, Math.min(380, width * 0.72)));
-  const margin = {left: 78, right: 14, top: 24, bottom: 40};
+  const margin = {left: 90, right: 14, top: 24, bottom: 40};
   const px = logScale(x, margin.left, width - margin.right), py = logScale(y, height - margin.bottom, margin.top);
   const lines = [], texts = [], taken = [];
   for (const r of roofs) {
