@@ -103,14 +103,15 @@ std::vector<report::FleetCell> fleet_cells(const std::string& file) {
         for (const auto& [_, value] : figure.at("parameters").items())
           name += fmt::format(" {}", value.is_string() ? value.get<std::string>() : value.dump());
         const double median = figure.at("median").get<double>();
-        const double spread = deviations * figure.at("mad").get<double>();
+        const double sign = figure.at("unit").get<std::string>() == "s" ? -1 : 1;  // + is better
+        const double spread = sign * deviations * figure.at("mad").get<double>();
         const auto& values = figure.at("values");
         for (std::size_t n = 0; n < values.size(); ++n) {
           if (values[n].is_null()) continue;
           const double value = values[n].get<double>();
           all.push_back({nodes.at(n).at("host").get<std::string>(), name,
                          fmt::format("{:.2f}", value / median),
-                         spread > 0 ? (value - median) / spread : NAN});
+                         spread != 0 ? (value - median) / spread : NAN});
         }
       }
     }

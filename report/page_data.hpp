@@ -16,8 +16,8 @@ struct Compared {
   double measured, predicted, predicted_low, predicted_high;  // 90 %
 };
 
-// Figures of the machines of a fleet: `score` says how many robust standard deviations from the
-// median of all.
+// A figure of a node of a fleet: `score` says by how many robust standard deviations it is better
+// than the median of all.
 struct FleetCell {
   std::string host, figure, text;
   double score;

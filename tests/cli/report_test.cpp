@@ -78,6 +78,7 @@ TEST(ReportCommand, ShowsTheNodesOfAFleetThatStandOut) {
   values[8] = nullptr;
   const nlohmann::json figure{{"probe", "memory.stream"},
                               {"parameters", {{"kernel", "read"}, {"threads", 2}}},
+                              {"unit", "B/s"},
                               {"median", 100},
                               {"mad", 1},
                               {"values", values}};

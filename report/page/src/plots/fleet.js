@@ -17,5 +17,5 @@ export function drawFleet(width, {data}) {
       Plot.text(cells, {x: "figure", y: "host", text: (c) => cell > textWidth(c.text, 11) + 4 ? c.text : "", fontSize: 11, fill: (c) => Math.abs(c.score ?? 0) > 3 ? "#ffffff" : ink}),
     ],
   });
-  return {svg, rows: cells, says: "Each host against the median of all: blue above, orange below, full colour at 6 robust deviations."};
+  return {svg, rows: cells, says: "Each host over the median of all, those that stand out most: blue is better, orange worse, full colour at 6 robust deviations."};
 }
