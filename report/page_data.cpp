@@ -27,7 +27,8 @@ int place(Format f) { return static_cast<int>(f); }
 std::string letters(const Machine& m) {
   std::string out;
   for_each_parameter(m, [&](const std::string& key, const auto& p) {
-    if (p && page::detail::is_used(key)) out += name(p->evidence)[0];
+    if (p && page::is_used(key))
+      out += p->evidence == Evidence::unverified ? 'u' : name(p->evidence)[0];
   });
   return out;
 }
@@ -209,19 +210,12 @@ std::string page_data(const Page& page) {
   for (const auto& c : page.fleet)
     fleet.push_back(
         {{"host", c.host}, {"figure", c.figure}, {"text", c.text}, {"score", number(c.score)}});
-  const ordered_json root{{"formats", all},
-                          {"weight_formats", weights},
-                          {"kv_formats", kv},
-                          {"keys", keys},
-                          {"row_head", page::machine_head},
-                          {"first", first_case(page)},
-                          {"origin", origin(page)},
-                          {"machines", machines(page)},
-                          {"models", models()},
-                          {"runs", runs},
-                          {"compared", comparisons(page)},
-                          {"fleet", fleet},
-                          {"tables", tables(page)}};
+  const ordered_json root{
+      {"formats", all},         {"weight_formats", weights},      {"kv_formats", kv},
+      {"keys", keys},           {"row_head", page::machine_head}, {"first", first_case(page)},
+      {"origin", origin(page)}, {"machines", machines(page)},     {"models", models()},
+      {"runs", runs},           {"compared", comparisons(page)},  {"fleet", fleet},
+      {"tables", tables(page)}};
   const std::string text = root.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
   std::string out;
   for (char c : text) {  // JSON has these in strings alone

@@ -1,6 +1,7 @@
 // The answer in one sentence and in four figures.
 import {h} from "./dom.js";
 import {count, figure, percent, si, times, tokens} from "./format.js";
+import {evidenceOf} from "./machine.js";
 import {limits} from "./model.js";
 import {limitColour} from "./plots/common.js";
 
@@ -52,7 +53,7 @@ export function answers(element, state, A, B) {
   }
   const range = (v) => A.calibrated ? `90 %: ${figure(v.low)} to ${figure(v.high)}; ideal ${figure(v.ideal)}` : "a limit: not calibrated";
   element.replaceChildren(
-    tile("tokens/s of a user", A.fits ? figure(A.utps.value) : none, [A.fits && range(A.utps), A.fits && A.extrapolated && "extrapolated to these ranks", B && b(`${state.B.name}: ${B.fits ? figure(B.utps.value) + (A.fits ? ` (${times(B.utps.value / A.utps.value)})` : "") : none}`)], !A.fits),
+    tile("tokens/s of a user", A.fits ? figure(A.utps.value) : none, [A.fits && range(A.utps), A.fits && A.extrapolated && "extrapolated to these ranks", `rests on: ${evidenceOf(state.A)}`, B && b(`${state.B.name}: ${B.fits ? figure(B.utps.value) + (A.fits ? ` (${times(B.utps.value / A.utps.value)})` : "") : none}`)], !A.fits),
     tile("tokens/s of the system", A.fits ? figure(A.stps.value) : none, [A.fits && `${figure(A.stps.value / A.devices)} a device, ${A.devices} in use`, B && b(B.fits ? `${figure(B.stps.value)}; ${figure(B.stps.value / B.devices)} a device` : none)], !A.fits),
     tile("what binds", [chip(A.binding), limits[A.binding]], [
       !A.computeKnown ? "compute is not known" : Number.isFinite(A.factor) ? (A.fits ? `${limits[A.next]} at ${times(A.factor)}` : `${times(A.factor)} more would do`) : "nothing is next",

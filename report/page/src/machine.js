@@ -10,5 +10,7 @@ export function parametersOf(machine, {keys, row_head: before}) {
   return machine.named;
 }
 
-const words = {m: "measured", f: "fitted", p: "pooled from relatives", d: "datasheet", h: "hypothetical"};
-export const evidenceWord = (letter) => words[letter] ?? "";
+const words = {m: "measured", f: "fitted", p: "pooled", d: "datasheet", u: "unverified", h: "hypothetical"};
+
+// The kinds of evidence that a machine's parameters are of, the firmest first.
+export const evidenceOf = (machine) => Object.keys(words).filter((letter) => machine.evidence.includes(letter)).map((letter) => words[letter]).join(", ");

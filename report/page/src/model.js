@@ -23,9 +23,9 @@ export class Model {
     });
     exports._initialize();
     this.c = exports;
-    const at = (pointer) => new Float64Array(exports.memory.buffer, pointer);
-    this.input = at(exports.page_input());
-    this.output = at(exports.page_output());
+    // As long as page_model.hpp says: a longer row is refused, not written over what follows.
+    this.input = new Float64Array(exports.memory.buffer, exports.page_input(), 8192);
+    this.output = new Float64Array(exports.memory.buffer, exports.page_output(), 65536);
     this.text = new Uint8Array(exports.memory.buffer, exports.page_text(), 256);
   }
 

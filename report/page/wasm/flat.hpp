@@ -22,17 +22,17 @@ struct Factors {
   double capacity = 1;   // of the main memory
 };
 
-namespace detail {
-
-template <class Q>
-using UnitOf = model::Unit<typename Q::dimension>;
-
 // Whether a named parameter can take time or room in a decode step.
 inline bool is_used(const std::string& key) {
   for (const char* other : {"power.", "energy.", "cost."})
     if (key.rfind(other, 0) == 0) return false;
   return true;
 }
+
+namespace detail {
+
+template <class Q>
+using UnitOf = model::Unit<typename Q::dimension>;
 
 class Reader {
  public:
@@ -126,7 +126,7 @@ inline std::vector<double> to_row(const model::Machine& m) {
   detail::Writer named, w;
   int place = 0, n = 0;
   model::for_each_parameter(m, [&](const std::string& key, const auto& p) {
-    if (p && detail::is_used(key)) {
+    if (p && is_used(key)) {
       named.integer(place);
       named.parameter(*p);
       ++n;

@@ -1,6 +1,6 @@
 // A fleet: hosts against figures, coloured by how far a host is from the others.
 import * as Plot from "@observablehq/plot";
-import {base, ink, paper, shorten, textWidth} from "./common.js";
+import {base, ink, shorten, textWidth} from "./common.js";
 
 export function drawFleet(width, {data}) {
   const cells = data.fleet.map((c) => ({...c, host: shorten(c.host, 24)}));

@@ -1,6 +1,6 @@
 // Pareto: tokens/s of a user against tokens/s of a device, over partitions and batches.
 import * as Plot from "@observablehq/plot";
-import {figure, plain, si} from "../format.js";
+import {figure, plain} from "../format.js";
 import {limits} from "../model.js";
 import {base, halo, ink, labels, limitColour, logScale, logX, logY, other, paper, placed, shorten} from "./common.js";
 

@@ -1,6 +1,6 @@
 // Elasticities: what 1 % more of each thing does to the tokens/s of a user.
 import * as Plot from "@observablehq/plot";
-import {base, ink, line, other, paper, soft, textWidth} from "./common.js";
+import {base, ink, line, other, paper, textWidth} from "./common.js";
 
 const colour = {
   "memory bandwidth": "var(--memory)", "linear-layer efficiency": "var(--memory)", "attention efficiency": "var(--memory)",
