@@ -42,7 +42,7 @@ export function drawCapacity(width, {state, data, A}) {
       Plot.gridX({stroke: line, strokeOpacity: 1, ticks: Math.max(3, width / 90)}),
       Plot.barX(order, {x: (m) => m.bytes * GB, y: label, fill: (m) => m.i === state.other ? other : "var(--capacity)", fillOpacity: (m) => m.bytes >= A.bytes.held ? 0.75 : 0.25}),
       Plot.ruleX([A.bytes.held * GB], {stroke: ink, strokeDasharray: "3,3"}),
-      Plot.text(order, {x: (m) => m.bytes * GB, y: label, textAnchor: "start", dx: 5,
+      Plot.text(order, {x: (m) => (m.bytes >= A.bytes.held ? m.bytes : A.bytes.held) * GB, y: label, textAnchor: "start", dx: 5,
         text: (m) => m.bytes >= A.bytes.held ? si(m.bytes, "B") : `${si(m.bytes, "B")}, ${times(A.bytes.held / m.bytes)} short`,
         fill: (m) => m.bytes >= A.bytes.held ? ink : soft, stroke: paper, strokeWidth: 4}),
       Plot.barX(pieces, {x1: "x1", x2: "x2", y: () => need, fill: "fill", insetRight: 0.5}),

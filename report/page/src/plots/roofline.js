@@ -32,10 +32,10 @@ export function drawRoofline(width, {state, data, named, namedB, A, B}) {
   const tops = roofs.flatMap((r) => r.peaks.map((p) => p.rate));
   const xs = [...operators, ...measured].map((p) => p.intensity), ys = [...operators.map((o) => o.rate), ...measured.map((m) => m.low)];
   const ridge = Math.max(...roofs.map((r) => (r.peaks[0]?.rate ?? 64 * r.bandwidth) / r.bandwidth));
-  const x = [Math.min(0.5, ...xs) / 2, Math.max(ridge * 60, ...xs.map((v) => v * 100))];
+  const x = [Math.min(0.5, ...xs) / 2, Math.max(ridge * 6, ...xs.map((v) => v * 3))];
   const y = [Math.min(...ys, ...roofs.map((r) => r.bandwidth * x[0] * 2)) / 2, Math.max(...tops, ...ys, own.bandwidth * 4) * 2];
   const height = Math.round(Math.max(300, Math.min(380, width * 0.72)));
-  const margin = {left: 90, right: 14, top: 24, bottom: 40};
+  const margin = {left: 90, right: 10 + Math.max(...own.peaks.map((p) => textWidth(p.text)), 4), top: 24, bottom: 40};
   const px = logScale(x, margin.left, width - margin.right), py = logScale(y, height - margin.bottom, margin.top);
   const lines = [], texts = [], taken = [];
   for (const r of roofs) {
@@ -45,11 +45,10 @@ export function drawRoofline(width, {state, data, named, namedB, A, B}) {
     let last = -1e9;
     for (const p of r.peaks) {
       lines.push({colour: r.colour, points: [[p.rate / r.bandwidth, p.rate], [x[1], p.rate]]});
-      if (r !== own || py(p.rate) - last < 15) continue;
+      for (let X = px(p.rate / r.bandwidth); X < width - margin.right; X += 8) taken.push([X, py(p.rate) - 3, X + 8, py(p.rate) + 3]);
+      if (r !== own || py(p.rate) - last < 13) continue;
       last = py(p.rate);
-      const text = `${p.text}  ${si(p.rate, "FLOP/s")}`;
-      texts.push({x: x[1], y: p.rate, text, colour: r.colour});
-      taken.push([width - margin.right - textWidth(text) - 4, last - 17, width - margin.right, last + 2]);
+      texts.push({x: x[1], y: p.rate, text: p.text, colour: r.colour});
     }
   }
   const angle = -Math.atan2(py(own.bandwidth) - py(own.bandwidth * 10), px(10) - px(1)) * 180 / Math.PI;
@@ -87,7 +86,7 @@ export function drawRoofline(width, {state, data, named, namedB, A, B}) {
     ...base, width, height, marginLeft: margin.left, marginRight: margin.right, marginTop: margin.top, marginBottom: margin.bottom, x: ax.scale, y: ay.scale,
     marks: [...ax.marks, ...ay.marks,
       ...lines.map((l) => Plot.line(l.points, {stroke: l.colour, strokeWidth: 1.75, clip: true})),
-      Plot.text(texts, {x: "x", y: "y", text: "text", textAnchor: "end", dy: -8, fill: "colour", stroke: paper, strokeWidth: 4}),
+      Plot.text(texts, {x: "x", y: "y", text: "text", textAnchor: "start", dx: 6, fill: "colour"}),
       Plot.text([[at, at * own.bandwidth]], {text: () => "memory " + si(own.bandwidth, "B/s"), rotate: angle, dy: -9 * Math.cos(angle / 57.3), dx: 9 * Math.sin(angle / 57.3), ...halo}),
       Plot.text(beside, {x: "at", y: "rate", text: "text", rotate: angle, dy: -9 * Math.cos(angle / 57.3), dx: 9 * Math.sin(angle / 57.3), fill: other, stroke: paper, strokeWidth: 4, fontWeight: 600}),
       Plot.ruleX(measured, {x: "intensity", y1: "low", y2: "high", stroke: (m) => seriesColour[m.series] ?? soft}),
@@ -95,7 +94,7 @@ export function drawRoofline(width, {state, data, named, namedB, A, B}) {
       Plot.dot(operators, {x: "intensity", y: "rate", r: 5.5, symbol: "diamond", fill: ink, stroke: paper}),
       ...labels(points, "i", "r", halo)],
   });
-  const rows = [...operators.map((o) => ({kind: "predicted", what: o.text, intensity_flop_per_byte: o.intensity, flops_per_second: o.rate, low: "", high: ""})),
+  const rows = [...own.peaks.map((p) => ({kind: "peak", what: p.text, intensity_flop_per_byte: "", flops_per_second: p.rate, low: "", high: ""})), ...operators.map((o) => ({kind: "predicted", what: o.text, intensity_flop_per_byte: o.intensity, flops_per_second: o.rate, low: "", high: ""})),
     ...measured.map((m) => ({kind: "measured", what: `${m.series} ${m.label}`, intensity_flop_per_byte: m.intensity, flops_per_second: m.rate, low: m.low, high: m.high}))];
   return {svg, rows, says: "A device’s roofs, and the parts of the step at what the model expects of them (diamonds)" +
     (measured.length ? "; dots: layers measured cold, with 95 % intervals." : ".")};
