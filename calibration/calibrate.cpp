@@ -71,6 +71,19 @@ void add_gpus(const std::vector<results::Run>& runs, Draft& draft) {
       model::bytes(static_cast<double>(least)), model::Evidence::measured, draft.source);
 }
 
+// The hosts of the largest job over several are the devices, and its ranks share them. False if
+// there was no such job.
+bool add_hosts(const std::vector<results::Run>& runs, Draft& draft) {
+  const results::Provenance* largest = nullptr;
+  for (const results::Run& run : runs)
+    if (run.provenance.hosts > 1 && (!largest || run.provenance.hosts > largest->hosts))
+      largest = &run.provenance;
+  if (!largest) return false;
+  draft.machine.devices = largest->hosts;
+  draft.machine.ranks_per_device = std::max(1, largest->ranks / largest->hosts);
+  return true;
+}
+
 // The memory of the smallest host: installed, or what its cgroup leaves.
 void add_capacity(const std::vector<results::Run>& runs, Draft& draft) {
   std::int64_t least = 0;
@@ -127,10 +140,11 @@ Calibration calibrate(const std::vector<results::Run>& runs, const std::string& 
   draft.machine.description = first.cpu_model.empty() && !first.imported.empty()
                                   ? first.imported[0].device
                                   : first.cpu_model;
-  draft.machine.ranks_per_device =
-      std::max(1, observed.processing_units > 0
-                      ? observed.processing_units
-                      : static_cast<int>(largest(observed.of("memory.stream"), "threads")));
+  if (!add_hosts(runs, draft))
+    draft.machine.ranks_per_device =
+        std::max(1, observed.processing_units > 0
+                        ? observed.processing_units
+                        : static_cast<int>(largest(observed.of("memory.stream"), "threads")));
   add_capacity(runs, draft);
   fit_memory(observed, draft);
   fit_peaks(observed, draft);

@@ -24,6 +24,7 @@ void add_limits(CLI::App& app, Exit& code);     // what each resource buys
 void add_sweep(CLI::App& app, Exit& code);      // a grid of cases
 void add_findings(CLI::App& app, Exit& code);   // claims, computed
 void add_cards(CLI::App& app, Exit& code);      // what is built in
+void add_slurm(CLI::App& app, Exit& code);      // a batch script for a cluster
 void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed
 void add_verify(CLI::App& app, Exit& code);     // a real decode against its prediction
 void add_validate(CLI::App& app, Exit& code);   // predictions beside published measurements

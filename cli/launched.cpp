@@ -29,4 +29,14 @@ Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& r
   return code;
 }
 
+void add_job(const std::filesystem::path& run_directory, results::Provenance& provenance) {
+  const auto facts = probes::read_mpi_facts(run_directory);
+  if (!facts) return;
+  provenance.mpi_library = facts->library;
+  provenance.launcher = facts->launcher;
+  provenance.ranks = facts->ranks;
+  provenance.hosts = facts->hosts;
+  provenance.interrupted = provenance.interrupted || facts->interrupted;
+}
+
 }  // namespace limen::cli

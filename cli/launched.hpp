@@ -22,4 +22,7 @@ probes::MpiPlan mpi_plan(const probes::PlanOptions& plan);
 // measurement.
 Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& run_directory);
 
+// Writes what the ranks of the run said of their job, if any did, into its provenance.
+void add_job(const std::filesystem::path& run_directory, results::Provenance& provenance);
+
 }  // namespace limen::cli

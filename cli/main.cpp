@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   cli::add_sweep(app, code);
   cli::add_findings(app, code);
   cli::add_cards(app, code);
+  cli::add_slurm(app, code);
   cli::add_reproduce(app, code);
   cli::add_verify(app, code);
   cli::add_validate(app, code);

@@ -6,20 +6,21 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/begin_run.hpp"
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/launched.hpp"
 #include "probes/host.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/run_probes.hpp"
-#include "results/store.hpp"
 
 namespace limen::cli {
 namespace {
 
 struct Arguments {
   probes::PlanOptions plan;
-  std::string directory, into;
+  Place place;
+  std::string into;
   std::optional<std::string> budget, case_budget, visit;
   bool list = false, json = false, mpi_rank = false;
 };
@@ -36,20 +37,24 @@ void list(const Arguments& a) {
   for (const auto& line : lines) fmt::print("{:<16}{}\n", line.name, line.question);
 }
 
-Exit measure(const Arguments& a) {
-  probes::check(a.plan);
-  auto provenance = probes::describe(a.plan.seed);
-  const std::filesystem::path directory =
-      a.directory.empty() ? fmt::format("runs/{}-{}", provenance.started, provenance.host)
-                          : a.directory;
-  if (const auto launch = rank_of_job()) {
-    if (launch->rank == 0) results::RunWriter::create(directory, provenance);
-    const Exit code = measure_as_rank(mpi_plan(a.plan), directory);
-    if (launch->rank == 0) fmt::print("{}\n", directory.string());
-    return code;
-  }
-  auto writer = results::RunWriter::create(directory, provenance);
-  const auto report = probes::run_probes(a.plan, writer, provenance);
+// As rank 0 of a job: the others need no writer.
+Exit measure_job(const Arguments& a, Begun& begun) {
+  auto writer = begun.writer();
+  const Exit code = measure_as_rank(mpi_plan(a.plan), begun.directory);
+  add_job(begun.directory, begun.provenance);
+  begun.provenance.finished = probes::utc_now();
+  writer.finish(begun.provenance);
+  fmt::print("{}\n", begun.directory.string());
+  return code;
+}
+
+Exit measure(Arguments& a, const CLI::App& command) {
+  auto begun = begin_run(a.place, a.plan, command);
+  const auto& directory = begun.directory;
+  if (const auto launch = a.place.per_host ? std::nullopt : rank_of_job())
+    return launch->rank == 0 ? measure_job(a, begun) : measure_as_rank(mpi_plan(a.plan), directory);
+  auto writer = begun.writer();
+  const auto report = probes::run_probes(a.plan, writer, begun.provenance, begun.goes_on_with());
   for (const auto& line : report.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (a.json) {
@@ -66,7 +71,7 @@ Exit measure(const Arguments& a) {
                report.cases, report.seconds, report.settled,
                a.plan.verify_only ? "verified" : "settled", report.unsettled, report.skipped,
                report.invalid.size(),
-               report.interrupted ? "; interrupted, what was measured is kept" : "");
+               report.interrupted ? "; interrupted, what was measured is kept, --resume goes on" : "");
   }
   if (report.nothing_ran && !report.interrupted) return Exit::nothing_to_run;
   return report.ok() ? Exit::ok : Exit::failed;
@@ -83,8 +88,7 @@ void add_probe(CLI::App& app, Exit& code) {
   sub->add_flag("--verify", a->plan.verify_only,
                 "Check every kernel against its reference and time nothing (before timing it is "
                 "done in any case)");
-  sub->add_option("-o,--output", a->directory,
-                  "New directory of the run (default: runs/<time>-<host>)");
+  add_place(*sub, a->place);
   sub->add_option("--seed", a->plan.seed, "Seed of the order of visits and of the data")
       ->capture_default_str();
   sub->add_option("--rel-error", a->plan.relative_error,
@@ -109,7 +113,7 @@ void add_probe(CLI::App& app, Exit& code) {
   // Passed by `limen` itself to the ranks it starts.
   sub->add_flag("--mpi-rank", a->mpi_rank)->group("");
   sub->add_option("--into", a->into)->group("");
-  sub->callback([a, &code] {
+  sub->callback([a, sub, &code] {
     if (a->mpi_rank) {
       code = static_cast<Exit>(probes::mpi_rank_main(mpi_plan(a->plan), a->into));
       return;
@@ -118,7 +122,7 @@ void add_probe(CLI::App& app, Exit& code) {
     if (a->case_budget) a->plan.case_seconds = positive_seconds("--case-budget", *a->case_budget);
     if (a->visit) a->plan.visit_seconds = positive_seconds("--visit", *a->visit);
     if (a->list) return list(*a);
-    code = measure(*a);
+    code = measure(*a, *sub);
   });
 }
 

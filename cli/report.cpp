@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> runs, machines, cases, verified;
-  std::string file, fleet;
+  std::string file, fleet, name;
   bool raw = false, json = false;
 };
 
@@ -33,8 +33,13 @@ void report(const Options& o) {
   for (const auto& run : runs) page.runs.push_back(&run);
   calibration::Calibration c;
   if (!runs.empty() && !o.raw) {
-    c = calibration::calibrate(runs, runs.front().provenance.host);
+    c = calibration::calibrate(runs, o.name.empty() ? runs.front().provenance.host : o.name);
     for (const auto& note : c.notes) fmt::print(stderr, "limen: {}\n", note);
+    if (!c.machine.memory_bandwidth)
+      throw Error(fmt::format("{}: memory was not measured (memory.stream), so nothing can be "
+                              "predicted; --no-calibration shows what there is",
+                              o.runs.front()),
+                  Exit::failed);
     page.machine = &c.machine;
     page.here = usual_cases_on(c.machine);
     page.hypothetical = usual_cases_elsewhere();
@@ -62,6 +67,7 @@ void add_report(CLI::App& app, Exit&) {
       "report", "One page, to be opened from disk, that shows runs and answers what-ifs");
   sub->add_option("runs", o->runs, "Folders of runs; none: the built-in machines alone");
   sub->add_option("-o,--output", o->file, "The page");
+  sub->add_option("--name", o->name, "The name of the machine; without it, the first run's host");
   sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it");
   sub->add_option("--machine", o->machines,
                   "Machines to offer first, by name or machine.toml; several with commas")

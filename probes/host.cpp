@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <optional>
@@ -102,8 +104,8 @@ std::string hypervisor(const fs::path& root) {
 
 }  // namespace
 
-CgroupLimits cgroup_limits(const fs::path& root) {
-  CgroupLimits limits;
+Limits cgroup_limits(const fs::path& root) {
+  Limits limits;
   const auto quota = [&](double share, double period) {
     if (share > 0 && period > 0 && (limits.cpus == 0 || share / period < limits.cpus))
       limits.cpus = share / period;
@@ -143,12 +145,37 @@ CgroupLimits cgroup_limits(const fs::path& root) {
   return limits;
 }
 
+Limits slurm_limits() {
+  Limits limits;
+  const auto variable = [](const char* name) {
+    const char* text = std::getenv(name);
+    const double value = text == nullptr ? 0 : number(text).value_or(0);
+    return std::isfinite(value) && value > 0 ? value : 0;
+  };
+  // Only its daemons on the nodes set it; what salloc leaves in a shell elsewhere is about no host.
+  if (std::getenv("SLURMD_NODENAME") == nullptr) return limits;
+  limits.cpus = variable("SLURM_CPUS_ON_NODE");
+  constexpr double mib = 1 << 20;
+  const double a_cpu = variable("SLURM_MEM_PER_CPU") * limits.cpus;
+  tighten(limits.memory, limits.memory_used,
+          mib * (a_cpu > 0 ? a_cpu : variable("SLURM_MEM_PER_NODE")), 0);
+  return limits;
+}
+
+Limits host_limits(const fs::path& root) {
+  Limits both = cgroup_limits(root);
+  const Limits slurm = slurm_limits();
+  if (slurm.cpus > 0 && (both.cpus == 0 || slurm.cpus < both.cpus)) both.cpus = slurm.cpus;
+  tighten(both.memory, both.memory_used, static_cast<double>(slurm.memory), 0);
+  return both;
+}
+
 std::size_t free_memory(const fs::path& root) {
   const auto kib = number(field(root / "proc/meminfo", "MemAvailable")).value_or(0);
   auto free = static_cast<std::size_t>(kib * 1024);
-  const auto limits = cgroup_limits(root);
-  if (limits.memory > 0)
-    free = std::min(free, limits.memory - std::min(limits.memory, limits.memory_used));
+  const auto within = host_limits(root);
+  if (within.memory > 0)
+    free = std::min(free, within.memory - std::min(within.memory, within.memory_used));
   return free;
 }
 
@@ -217,9 +244,9 @@ results::Provenance describe(std::uint64_t seed, const fs::path& root) {
   p.hypervisor = hypervisor(root);
   p.memory_bytes = static_cast<std::int64_t>(
       number(field(root / "proc/meminfo", "MemTotal")).value_or(0) * 1024);
-  const auto limits = cgroup_limits(root);
-  p.memory_limit_bytes = static_cast<std::int64_t>(limits.memory);
-  p.cpu_limit = limits.cpus;
+  const auto within = host_limits(root);
+  p.memory_limit_bytes = static_cast<std::int64_t>(within.memory);
+  p.cpu_limit = within.cpus;
   p.load_before = load_average(root);
   p.steal_seconds_before = steal_seconds(root);
   return p;
@@ -232,8 +259,9 @@ std::string unfit(const results::Provenance& p, double units) {
         p.load_before, units, 0.5 * units);
   }
   if (p.cpu_limit > 0 && p.cpu_limit < units) {
-    return fmt::format("the control group allows {:.2f} CPUs of {:.0f}; ask for whole ones",
-                       p.cpu_limit, units);
+    return fmt::format(
+        "the control group or the batch job allows {:.2f} CPUs of {:.0f}; ask for whole ones",
+        p.cpu_limit, units);
   }
   if (!p.governor.empty() && p.governor != "performance") {
     return fmt::format("the clock governor is '{}'; set 'performance'", p.governor);

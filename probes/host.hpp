@@ -11,16 +11,21 @@
 
 namespace limen::probes {
 
-struct CgroupLimits {
+struct Limits {
   double cpus = 0;         // 0: none
   std::size_t memory = 0;  // bytes; 0: none
   std::size_t memory_used = 0;
 };
 // The tightest limits on the way from this process's cgroup to the root, version 1 or 2. `root`
 // stands for "/" in tests.
-CgroupLimits cgroup_limits(const std::filesystem::path& root = "/");
+Limits cgroup_limits(const std::filesystem::path& root = "/");
+// What Slurm gave to this job or step on this host, as its variables say: it need not confine to
+// it.
+Limits slurm_limits();
+// The tighter of both.
+Limits host_limits(const std::filesystem::path& root = "/");
 
-// Bytes that can be taken without pushing anybody out: of the system and of the cgroup.
+// Bytes that can be taken without pushing anybody out: of the system and within the limits.
 std::size_t free_memory(const std::filesystem::path& root = "/");
 // Seconds that the hypervisor gave to others, over all CPUs, since boot.
 double steal_seconds(const std::filesystem::path& root = "/");

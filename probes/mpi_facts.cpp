@@ -35,7 +35,8 @@ std::optional<MpiFacts> read_mpi_facts(const fs::path& run_directory) {
     if (!json.is_object() || !json.contains("ranks") || !json["ranks"].is_number_integer())
       continue;
     const MpiFacts facts{json.value("library", ""), json.value("launcher", ""),
-                         json["ranks"].get<int>(), json.value("hosts", 0)};
+                         json["ranks"].get<int>(), json.value("hosts", 0),
+                         json.value("interrupted", false)};
     if (!best || best->ranks < facts.ranks) best = facts;
   }
   return best;

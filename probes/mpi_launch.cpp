@@ -27,13 +27,15 @@ namespace {
 namespace fs = std::filesystem;
 
 // Ours, but for what an outer launcher left to us, the only rank of its job: mpirun in mpirun would
-// take it for its own.
+// take it for its own. Nor is it to know of a batch job: the ranks belong on this host.
 std::vector<std::string> job_environment(const MpiOrder& order) {
   std::vector<std::string> result;
-  const bool inner = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr;
+  const bool inner = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr ||
+                     std::getenv("PMIX_RANK") != nullptr || std::getenv("PMI_RANK") != nullptr;
   for (char** e = environ; *e != nullptr; ++e) {
     const std::string entry = *e;
     const auto opens_with = [&entry](const char* prefix) { return entry.rfind(prefix, 0) == 0; };
+    if (opens_with("SLURM_")) continue;
     if (inner && (opens_with("OMPI_") || opens_with("PMIX_") || opens_with("PMI_"))) continue;
     if (!opens_with("OMPI_ALLOW_RUN_AS_ROOT") && !opens_with("LIMEN_MPI_JOB="))
       result.push_back(entry);
@@ -79,7 +81,7 @@ struct Launcher {
 Launcher find_launcher(const MpiPlan& plan) {
   Launcher launcher;
   launcher.cores = count_cores(allowed_cpus());
-  const double quota = cgroup_limits().cpus;  // beyond it, ranks that spin are stopped in turn
+  const double quota = host_limits().cpus;  // beyond it, ranks that spin are stopped in turn
   if (quota > 0) launcher.cores = std::min(launcher.cores, static_cast<int>(quota));
   if (plan.max_ranks > 0) launcher.cores = std::min(launcher.cores, plan.max_ranks);
   launcher.mpirun = plan.mpirun.empty() ? find_program({"mpirun", "mpiexec"}) : plan.mpirun;
@@ -131,6 +133,13 @@ struct TemporaryFolder {
   fs::path path;
 };
 
+// True in a run that goes on, if its ranks ended by themselves.
+bool ended_before(const fs::path& run_directory, int ranks) {
+  std::ifstream in(mpi_facts_file(run_directory, ranks));
+  const auto facts = nlohmann::json::parse(in, nullptr, false);
+  return facts.is_object() && !facts.value("interrupted", false);
+}
+
 }  // namespace
 
 MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std::string& note) {
@@ -144,6 +153,7 @@ MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std
   bool invalid = false;
   const MpiOrder order{MpiJob::measure, seconds_of(plan), plan.precision};
   for (int ranks = 2; ranks <= launcher.cores; ranks *= 2) {
+    if (ended_before(run_directory, ranks)) continue;
     const JobEnd end =
         start(plan, launcher, ranks, run_directory, order, mpi_facts_file(run_directory, ranks));
     if (end.interrupted) {

@@ -62,6 +62,7 @@ struct MpiFacts {
   std::string library;  // first line of MPI_Get_library_version
   std::string launcher;
   int ranks = 0, hosts = 0;
+  bool interrupted = false;
 };
 std::optional<MpiFacts> read_mpi_facts(const std::filesystem::path& run_directory);
 

@@ -57,6 +57,7 @@ nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts
                       {"launcher", launch ? launch->launcher : ""},
                       {"ranks", world.size()},
                       {"hosts", hosts},
+                      {"interrupted", session.interrupted()},
                       {"cases", nlohmann::json::array()}};
   for (std::size_t i = 0; i < session.cases().size(); ++i) {
     const MpiCase& c = session.cases()[i];
@@ -89,11 +90,12 @@ Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
   if (world.rank() == 0) writer = results::RunWriter::append_to(run_directory);
   MpiSession session(session_plan(plan, order), world, mpi_cases(counts), std::move(writer),
                      age_of_run(run_directory));
+  if (world.rank() == 0) session.take_up(results::load_run(run_directory));
   const bool valid = session.run(stop_requested);
   const int hosts = count_hosts(MPI_COMM_WORLD);
   if (world.rank() == 0)
     write_json(mpi_facts_file(run_directory, world.size()), facts(session, world, hosts));
-  return valid ? Exit::ok : Exit::failed;
+  return valid && !session.interrupted() ? Exit::ok : Exit::failed;
 }
 
 }  // namespace

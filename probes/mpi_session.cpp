@@ -12,8 +12,9 @@
 namespace limen::probes {
 
 MpiSession::Group::Group(int count) : ranks(count) {
+  // The ranks that a case leaves out spin meanwhile, so all of the job count.
+  const std::uint32_t marks = oversubscribed(MPI_COMM_WORLD) ? results::oversubscribed : 0u;
   if (ranks.comm() == MPI_COMM_NULL) return;
-  const std::uint32_t marks = oversubscribed(ranks.comm()) ? results::oversubscribed : 0u;
   timer = std::make_unique<WindowTimer>(ranks.comm(), marks);
 }
 
@@ -35,6 +36,21 @@ MpiSession::MpiSession(const SessionPlan& plan, const MpiWorld& world, std::vect
 }
 
 double MpiSession::elapsed() const { return static_cast<double>(clock_now() - started_) * 1e-9; }
+
+void MpiSession::take_up(const results::Run& before) {
+  for (const auto& m : before.measurements) {
+    const auto found = std::find_if(cases_.begin(), cases_.end(), [&m](const MpiCase& c) {
+      return c.probe == m.probe && c.parameters() == m.parameters;
+    });
+    const auto* samples = std::get_if<results::Samples>(&m.outcome);
+    if (found == cases_.end() || (!samples && !std::holds_alternative<results::Invalid>(m.outcome)))
+      continue;
+    const auto i = static_cast<std::size_t>(found - cases_.begin());
+    if (samples) samples_[i] = *samples;
+    if (!samples) states_[i] = State::invalid;
+    if (samples && samples->stop != "interrupted") states_[i] = State::settled;
+  }
+}
 
 bool MpiSession::run(bool (*stop_requested)()) {
   for (;;) {

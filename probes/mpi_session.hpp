@@ -40,6 +40,9 @@ class MpiSession {
   MpiSession(const SessionPlan& plan, const MpiWorld& world, std::vector<MpiCase> cases,
              std::optional<results::RunWriter> writer, double run_age);
 
+  // At rank 0, before run(): what an earlier part of this run has measured is not measured again.
+  void take_up(const results::Run& before);
+
   // Collective. False if a case was Invalid. `stop_requested` is asked between visits, at every
   // rank.
   bool run(bool (*stop_requested)());

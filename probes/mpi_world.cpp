@@ -2,10 +2,12 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
+#include "probes/host.hpp"
 #include "probes/mpi_cores.hpp"
 
 namespace limen::probes {
@@ -76,7 +78,10 @@ bool oversubscribed(MPI_Comm comm) {
   MPI_Allreduce(&mine, &all, sizeof mine, MPI_BYTE, MPI_BOR, host.comm());
   int ranks_here = 0;
   MPI_Comm_size(host.comm(), &ranks_here);
-  int crowded = ranks_here > count_cores(all) ? 1 : 0, anywhere = 0;
+  int cores = count_cores(all);
+  const double quota = cgroup_limits().cpus;
+  if (quota > 0) cores = std::min(cores, std::max(1, static_cast<int>(quota)));
+  int crowded = ranks_here > cores ? 1 : 0, anywhere = 0;
   MPI_Allreduce(&crowded, &anywhere, 1, MPI_INT, MPI_MAX, comm);
   return anywhere != 0;
 }

@@ -72,7 +72,7 @@ void check(const PlanOptions& o) {
 }
 
 ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
-                       results::Provenance& provenance) {
+                       results::Provenance& provenance, const results::Run* before) {
   check(options);
   const auto start = std::chrono::steady_clock::now();
   const Interrupt interrupt;
@@ -82,11 +82,18 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
     provenance.topology_file = file.filename();
     provenance.topology_hash = fnv1a(file);
   }
-  const auto memory =
-      static_cast<std::size_t>(options.memory_share * static_cast<double>(free_memory()));
+  // The sizes that are measured follow from it, so a run that goes on must use the same.
+  const auto memory = static_cast<std::size_t>(
+      options.memory > 0 ? options.memory
+                         : options.memory_share * static_cast<double>(free_memory()));
+  provenance.plan["memory"] = static_cast<double>(memory);
   Bench bench(topology, {options.quick, options.seed, memory, options.max_threads});
   provenance.processing_units = topology.processing_units();
   provenance.processing_units.resize(static_cast<std::size_t>(bench.all_threads()));
+
+  provenance.gpus = provenance.gpu_notes = {};
+  provenance.gpu_memory_bytes = {};
+  writer.finish(provenance);  // what a run that is killed needs to go on
 
   const Parts parts = split(select_probes(options.names));
   std::vector<Task> tasks;
@@ -101,6 +108,7 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   schedule.visit_seconds = or_default(options.visit_seconds, options.quick, 0.006, 0.012);
   schedule.seed = options.seed;
   schedule.verify_only = options.verify_only;
+  schedule.before = before;
   schedule.interrupted = [] { return Interrupt::asked(); };
   schedule.progress = [&](const std::string& probe, std::size_t done, std::size_t all,
                           double left) { progress.show(probe, done, all, left); };

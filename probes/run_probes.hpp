@@ -22,6 +22,7 @@ struct PlanOptions {
   double relative_error = 0.02;  // of the median, at which a case is settled
   std::size_t least_samples = 10, least_visits = 4;
   double memory_share = 0.5;  // of the free memory
+  double memory = 0;          // bytes, in place of that share; 0: the share
   int max_threads = 0;        // 0: all
 };
 
@@ -39,9 +40,10 @@ struct ProbeReport {
 void check(const PlanOptions& options);
 
 // Fills in what provenance can only know afterwards, and finishes the run. SIGINT and SIGTERM end
-// it early: what was measured is kept, and `interrupted` is set.
+// it early: what was measured is kept, and `interrupted` is set. With `before`, goes on with what
+// that run lacks.
 ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
-                       results::Provenance& provenance);
+                       results::Provenance& provenance, const results::Run* before = nullptr);
 
 // How many cases each selected probe has here: for `limen probe --list`.
 struct ProbeLine {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -12,6 +13,17 @@
 namespace limen::probes {
 namespace {
 
+// Seconds since the run began at which the last visit was; 0 if there is none.
+double latest_visit(const std::vector<Task>& tasks) {
+  double latest = 0;
+  for (const auto& task : tasks) {
+    const auto* samples = std::get_if<results::Samples>(&task.measured.outcome);
+    if (samples == nullptr) continue;
+    for (const auto& visit : samples->visits) latest = std::max(latest, visit.at);
+  }
+  return latest;
+}
+
 class Schedule {
  public:
   Schedule(std::vector<Task>& tasks, const ScheduleOptions& options, Interference& interference,
@@ -20,7 +32,10 @@ class Schedule {
         options_(options),
         interference_(interference),
         writer_(writer),
-        rule_(options.stop) {}
+        rule_(options.stop) {
+    for (const auto& task : tasks_) ended_ += task.ended;
+    spent_ = latest_visit(tasks_);
+  }
 
   void run() {
     for (std::uint64_t round = 0; !all_ended(); ++round) {
@@ -47,7 +62,10 @@ class Schedule {
  private:
   using Clock = std::chrono::steady_clock;
 
-  double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  // A run that goes on counts from where it stopped, without the pause.
+  double elapsed() const {
+    return spent_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
   bool all_ended() const { return ended_ == tasks_.size(); }
 
   bool prepare(Task& task) {
@@ -132,8 +150,25 @@ class Schedule {
   results::RunWriter& writer_;
   StopRule rule_;
   Clock::time_point start_ = Clock::now();
+  double spent_ = 0;
   std::size_t ended_ = 0;
 };
+
+// Takes over what an earlier part of the run measured. What was skipped is asked again: that costs
+// nothing, and an interrupt skips, too.
+void take_up(std::vector<Task>& tasks, const results::Run& before) {
+  std::map<std::pair<std::string, results::Parameters>, const results::Measurement*> known;
+  for (const auto& m : before.measurements) known[{m.probe, m.parameters}] = &m;
+  for (auto& task : tasks) {
+    const auto found = known.find({task.measured.probe, task.measured.parameters});
+    if (found == known.end() || std::holds_alternative<results::Skipped>(found->second->outcome))
+      continue;
+    task.measured = *found->second;
+    auto* samples = std::get_if<results::Samples>(&task.measured.outcome);
+    task.ended = samples == nullptr || samples->stop != "interrupted";
+    if (task.ended) task.what = {};
+  }
+}
 
 }  // namespace
 
@@ -151,6 +186,7 @@ void run_schedule(std::vector<Task>& tasks, const ScheduleOptions& options,
   for (auto& task : tasks) {
     task.measured = {task.probe->name, task.what.parameters, task.what.work, results::Samples{}};
   }
+  if (options.before != nullptr) take_up(tasks, *options.before);
   Schedule(tasks, options, interference, writer).run();
 }
 

@@ -28,6 +28,8 @@ struct ScheduleOptions {
                      double seconds_left)>
       progress{};
   bool verify_only = false;  // prepare every case, which verifies it, and time nothing
+  // A run that goes on: cases that ended in it are left alone, the others keep their samples.
+  const results::Run* before = nullptr;
 };
 
 // A case on its way through the run; the measurement holds all samples and, in the end, the

@@ -93,7 +93,7 @@ bool Topology::write(const std::filesystem::path&) const { return false; }
 #endif
 
 int Topology::usable() const {
-  const double quota = cgroup_limits().cpus;
+  const double quota = host_limits().cpus;
   const int units = static_cast<int>(units_.size());
   return quota > 0 ? std::clamp(static_cast<int>(std::floor(quota)), 1, units) : units;
 }

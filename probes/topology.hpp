@@ -19,7 +19,8 @@ class Topology {
   // OS numbers, in placing order.
   const std::vector<int>& processing_units() const { return units_; }
   int cores() const { return cores_; }
-  // Threads that can run at once: the units, or fewer where the cgroup has a CPU quota.
+  // Threads that can run at once: the units, or fewer where the cgroup or the batch job allows no
+  // more.
   int usable() const;
   // Pins the calling thread to unit number `index` of the order.
   void bind(int index) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ class Fields {
     if (!value.is_array()) fail("'" + key + "' is no array");
     to.resize(value.size());
     for (std::size_t i = 0; i < value.size(); ++i) convert(value[i], key, to[i]);
+  }
+  template <class T>
+  void convert(const nlohmann::json& value, const std::string& key,
+               std::map<std::string, T>& to) const {
+    if (!value.is_object()) fail("'" + key + "' is no object");
+    for (const auto& [name, entry] : value.items()) convert(entry, key + "." + name, to[name]);
   }
 
  private:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ struct Provenance {
   std::string host, os, kernel, cpu_model, microcode, governor, turbo, smt, transparent_huge_pages,
       numa_balancing, hypervisor;
   std::int64_t memory_bytes = 0;        // installed, as the kernel sees it
-  std::int64_t memory_limit_bytes = 0;  // of the cgroup; 0: none
-  double cpu_limit = 0;                 // of the cgroup, in CPUs; 0: none
+  std::int64_t memory_limit_bytes = 0;  // of the cgroup or the batch job; 0: none
+  double cpu_limit = 0;                 // of the same, in CPUs; 0: none
   std::vector<int> processing_units;    // OS numbers of those used
   std::string topology_file,
       topology_hash;  // hwloc XML beside run.json and its FNV-1a 64 hash, in hex
@@ -40,11 +41,15 @@ struct Provenance {
   bool gpu_emulated = false;           // a CPU played the GPUs: their times mean nothing
   // the job
   std::string mpi_library, launcher;
-  int ranks = 1;
+  int ranks = 1, hosts = 1;
   std::uint64_t seed = 0;
   std::string started, finished;  // UTC, ISO 8601; finished stays empty in a run that was killed
   bool interrupted = false;
-  std::vector<Imported> imported;  // empty if limen measured the run itself
+  // what it was to measure, for a run that goes on
+  std::vector<std::string> probes;     // as named; empty: all
+  std::map<std::string, double> plan;  // by option
+  std::vector<std::string> resumed;    // UTC, each time that it went on
+  std::vector<Imported> imported;      // empty if limen measured the run itself
 };
 
 }  // namespace limen::results

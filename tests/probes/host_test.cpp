@@ -1,8 +1,10 @@
 // Facts about made-up hosts: folders with the few files that the reader looks at.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <gmock/gmock.h>
 
@@ -47,6 +49,62 @@ TEST_F(Host, ReadsVersion1AndTakesItsHugeNumberForNoLimit) {
   const auto limits = cgroup_limits(root_);
   EXPECT_EQ(limits.memory, 2000000u);
   EXPECT_EQ(limits.cpus, 0);
+}
+
+// The variables of a Slurm job, and nothing of a job that this test itself runs in.
+class SlurmVariables {
+ public:
+  explicit SlurmVariables(const std::map<std::string, std::string>& variables) {
+    for (const char* name :
+         {"SLURMD_NODENAME", "SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU"}) {
+      if (const char* value = std::getenv(name)) before_[name] = value;
+      unsetenv(name);
+    }
+    for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+  }
+  ~SlurmVariables() {
+    for (const char* name :
+         {"SLURMD_NODENAME", "SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU"})
+      unsetenv(name);
+    for (const auto& [name, value] : before_) setenv(name.c_str(), value.c_str(), 1);
+  }
+
+ private:
+  std::map<std::string, std::string> before_;
+};
+
+TEST_F(Host, KeepsToWhatSlurmGaveEvenIfItDoesNotConfine) {
+  file("proc/self/cgroup", "0::/a\n");
+  file("sys/fs/cgroup/a/cpu.max", "300000 100000\n");
+  file("proc/meminfo", "MemAvailable: 4000000 kB\n");
+  {
+    const SlurmVariables job(
+        {{"SLURMD_NODENAME", "n1"}, {"SLURM_CPUS_ON_NODE", "2"}, {"SLURM_MEM_PER_CPU", "500"}});
+    EXPECT_DOUBLE_EQ(host_limits(root_).cpus, 2);
+    EXPECT_EQ(host_limits(root_).memory, 1000u << 20);
+    EXPECT_EQ(free_memory(root_), 1000u << 20);
+    EXPECT_DOUBLE_EQ(describe(1, root_).cpu_limit, 2);
+    EXPECT_EQ(describe(1, root_).memory_limit_bytes, std::int64_t{1000} << 20);
+  }
+  {
+    const SlurmVariables all_memory(
+        {{"SLURMD_NODENAME", "n1"}, {"SLURM_CPUS_ON_NODE", "8"}, {"SLURM_MEM_PER_NODE", "0"}});
+    EXPECT_DOUBLE_EQ(host_limits(root_).cpus, 3) << "the control group is tighter";
+    EXPECT_EQ(host_limits(root_).memory, 0u);
+  }
+  {
+    const SlurmVariables node({{"SLURMD_NODENAME", "n1"}, {"SLURM_MEM_PER_NODE", "256"}});
+    EXPECT_EQ(host_limits(root_).memory, 256u << 20);
+    EXPECT_DOUBLE_EQ(host_limits(root_).cpus, 3);
+  }
+  for (const char* odd : {"", "x", "-4", "nan", "inf", "1e999"}) {
+    const SlurmVariables job(
+        {{"SLURMD_NODENAME", "n1"}, {"SLURM_CPUS_ON_NODE", odd}, {"SLURM_MEM_PER_NODE", odd}});
+    EXPECT_DOUBLE_EQ(host_limits(root_).cpus, 3) << odd;
+    EXPECT_EQ(host_limits(root_).memory, 0u) << odd;
+  }
+  const SlurmVariables elsewhere({{"SLURM_CPUS_ON_NODE", "1"}, {"SLURM_MEM_PER_NODE", "1"}});
+  EXPECT_DOUBLE_EQ(host_limits(root_).cpus, 3);
 }
 
 TEST(Unfit, NamesWhatSpeaksAgainstMeasuringHere) {

@@ -156,6 +156,42 @@ TEST_F(Schedule, AnInterruptKeepsWhatWasMeasured) {
   EXPECT_EQ(skipped, 2);
 }
 
+TEST_F(Schedule, GoesOnWithWhatAnEarlierPartLacks) {
+  const auto visits = [](std::vector<double> at) {
+    std::vector<results::Visit> out;
+    for (const double a : at) out.push_back({a, 1, {1e-4, 1e-4}, {}, 0});
+    return out;
+  };
+  const auto earlier = [](std::int64_t number, results::Outcome outcome) {
+    return results::Measurement{"made.up", {{"number", number}}, {}, std::move(outcome)};
+  };
+  results::Run before;
+  before.measurements = {earlier(0, results::Samples{visits({0.1, 0.2}), "settled"}),
+                         earlier(1, results::Samples{visits({0.3}), "interrupted"}),
+                         earlier(2, results::Skipped{"interrupted before its first visit"}),
+                         earlier(3, results::Invalid{"wrong sum"})};
+  options_.before = &before;
+  options_.seconds = 0.9;
+  std::set<std::int64_t> prepared;
+  for (std::int64_t i = 0; i < 5; ++i) {
+    auto c = busy(i);
+    c.prepare = [&prepared, i]() -> std::optional<results::Outcome> {
+      prepared.insert(i);
+      return {};
+    };
+    add(c);
+  }
+  const auto loaded = run();
+  EXPECT_THAT(prepared, testing::ElementsAre(1, 2, 4)) << "what ended is left alone";
+  EXPECT_EQ(std::get<results::Samples>(tasks_[0].measured.outcome).visits.size(), 2u);
+  EXPECT_EQ(std::get<results::Samples>(tasks_[1].measured.outcome).visits[0].at, 0.3);
+  EXPECT_GE(std::get<results::Samples>(tasks_[1].measured.outcome).visits.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<results::Invalid>(tasks_[3].measured.outcome));
+  for (const auto& m : loaded.measurements) {  // the clock goes on, so that the budget holds
+    for (const auto& visit : std::get<results::Samples>(m.outcome).visits) EXPECT_GE(visit.at, 0.3);
+  }
+}
+
 TEST_F(Schedule, EveryCaseGetsOneVisitHoweverShortTheBudget) {
   options_.seconds = 1e-9;
   for (int i = 0; i < 3; ++i) add(busy(i));

@@ -1,0 +1,34 @@
+// Where `limen run` and `limen probe` measure into: a new folder, or that of a run that goes on.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "probes/run_probes.hpp"
+#include "results/store.hpp"
+
+namespace limen::cli {
+
+struct Place {
+  std::string output, resume;
+  bool per_host = false;
+};
+void add_place(CLI::App& command, Place& place);
+
+struct Begun {
+  std::filesystem::path directory;
+  results::Provenance provenance;      // of a run that goes on: its own
+  std::optional<results::Run> before;  // what it holds
+  // Makes the run, or opens it for more.
+  results::RunWriter writer() const;
+  const results::Run* goes_on_with() const { return before ? &*before : nullptr; }
+};
+
+// Changes the plan to that of the run that goes on. `command` knows which options were given. Error
+// if they do not fit it, or there is none.
+Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& command);
+
+}  // namespace limen::cli

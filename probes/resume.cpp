@@ -1,0 +1,77 @@
+#include "probes/resume.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "model/error.hpp"
+#include "probes/topology.hpp"
+
+namespace limen::probes {
+namespace {
+
+// f(name, option) for every number among the options.
+template <class Plan, class F>
+void for_each_option(Plan& p, F&& f) {
+  f("quick", p.quick), f("seed", p.seed), f("budget", p.seconds);
+  f("case-budget", p.case_seconds), f("visit", p.visit_seconds), f("rel-error", p.relative_error);
+  f("min-samples", p.least_samples), f("min-visits", p.least_visits);
+  f("memory-share", p.memory_share), f("threads", p.max_threads);
+}
+
+}  // namespace
+
+void remember(const PlanOptions& plan, results::Provenance& provenance) {
+  provenance.probes = plan.names;
+  for_each_option(plan, [&](const char* name, const auto& value) {
+    provenance.plan[name] = static_cast<double>(value);
+  });
+}
+
+std::vector<std::string> remembered_options() {
+  std::vector<std::string> names;
+  const PlanOptions plan;
+  for_each_option(plan, [&](const char* name, const auto&) { names.emplace_back(name); });
+  return names;
+}
+
+PlanOptions recall(const results::Run& run, const PlanOptions& now,
+                   const std::set<std::string>& given, const results::Provenance& here) {
+  const auto& before = run.provenance;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(fmt::format("{}: {}, or begin another run with -o", run.directory.string(), why));
+  };
+  if (before.plan.empty())
+    refuse("does not say what it was to measure, so it cannot go on: compare it (limen compare)");
+  if (before.host != here.host || before.cpu_model != here.cpu_model)
+    refuse(fmt::format("was begun on {} ({}), this is {} ({}): go on there", before.host,
+                       before.cpu_model, here.host, here.cpu_model));
+  const std::string with = before.version + " " + before.git_sha,
+                    this_one = here.version + " " + here.git_sha;
+  if (with != this_one)
+    refuse(fmt::format("was begun by limen {}, this is {}: go on with that one", with, this_one));
+  const int units = Topology().usable(),
+            units_before = static_cast<int>(before.processing_units.size());
+  if (units < units_before)
+    refuse(fmt::format("was begun on {} CPUs, this process has {}: go on with as many",
+                       units_before, units));
+  PlanOptions plan = now;
+  for_each_option(plan, [&](const char* name, auto& value) {
+    const auto known = before.plan.find(name);
+    if (known == before.plan.end()) return;
+    if (given.count(name) != 0 && static_cast<double>(value) != known->second)
+      refuse(fmt::format("--{} was {} when it began, not {}: leave the option out", name,
+                         known->second, value));
+    value = static_cast<std::decay_t<decltype(value)>>(known->second);
+  });
+  if (!now.names.empty() && now.names != before.probes)
+    refuse(fmt::format(
+        "was begun with {}: name no probe",
+        before.probes.empty() ? "every probe" : fmt::format("{}", fmt::join(before.probes, ", "))));
+  plan.names = before.probes;
+  if (units_before > 0) plan.max_threads = units_before;
+  if (const auto memory = before.plan.find("memory"); memory != before.plan.end())
+    plan.memory = memory->second;
+  return plan;
+}
+
+}  // namespace limen::probes
