@@ -1,4 +1,4 @@
-// Synchronization: flags, barriers, hops, and the all-reduce by number of ranks and size.
+// Synchronization: flags, barriers, hops, and the collectives by number of ranks and size.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -85,11 +85,13 @@ double rms(const std::vector<double>& errors) {
   return errors.empty() ? 0 : std::sqrt(squares / static_cast<double>(errors.size()));
 }
 
-void fit_all_reduce(Draft& draft, int ranks, const Cases& cases) {
+// Of the collective `key`, such as "sync.all_reduce", into its laws.
+void fit_collective(Draft& draft, const std::string& key, int ranks, const Cases& cases,
+                    std::vector<model::CollectivePiece>& laws) {
   const Messages m = messages_of(cases);
   auto& missing = draft.machine.unidentified;
   if (m.cases.size() < 2) {
-    missing.push_back(fmt::format("sync.all_reduce of {} ranks: one message size only", ranks));
+    missing.push_back(fmt::format("{} of {} ranks: one message size only", key, ranks));
     return;
   }
   const auto pieces =
@@ -102,8 +104,8 @@ void fit_all_reduce(Draft& draft, int ranks, const Cases& cases) {
   double squares = 0, points = 0;
   for (std::size_t k = 0; k < pieces.size(); ++k) {
     const FittedLine fitted = fit_piece(m, pieces[k]);
-    const std::string which = fmt::format("sync.all_reduce of {} ranks from {:.0f} bytes", ranks,
-                                          m.bytes[pieces[k].first]);
+    const std::string which =
+        fmt::format("{} of {} ranks from {:.0f} bytes", key, ranks, m.bytes[pieces[k].first]);
     model::CollectivePiece piece;
     piece.ranks = ranks;
     piece.from = model::bytes(k == 0 ? 0.0 : m.bytes[pieces[k].first]);
@@ -128,21 +130,26 @@ void fit_all_reduce(Draft& draft, int ranks, const Cases& cases) {
       if (!(error <= value))
         missing.push_back(
             fmt::format("{}: {}: its standard error is as large as its value", which, name));
-    draft.machine.all_reduce.push_back(std::move(piece));
+    laws.push_back(std::move(piece));
     errors.insert(errors.end(), fitted.errors.begin(), fitted.errors.end());
     squares += std::pow(fitted.held_out.value_or(0), 2) * static_cast<double>(fitted.errors.size());
     points += fitted.held_out ? static_cast<double>(fitted.errors.size()) : 0;
   }
-  report_law(draft, fmt::format("sync.all_reduce of {} ranks", ranks), errors,
+  report_law(draft, fmt::format("{} of {} ranks", key, ranks), errors,
              points > 0 ? std::optional(std::sqrt(squares / points)) : std::nullopt);
 }
 
-// Cases by number of ranks.
+// Cases of one node by number of ranks; of ranks that were measured on one socket and on several,
+// those of one.
 std::map<int, Cases> by_ranks(const Observations& observed, const std::string& probe,
                               const std::string& key) {
   std::map<int, Cases> found;
-  for (const Observation* o : observed.of(probe))
-    if (o->number(key) >= 2) found[static_cast<int>(o->number(key))].push_back(o);
+  for (const Observation* o : observed.of(probe)) {
+    if (o->number(key) < 2 || o->number("nodes") > 1) continue;
+    Cases& cases = found[static_cast<int>(o->number(key))];
+    if (!cases.empty() && o->number("sockets") < cases[0]->number("sockets")) cases.clear();
+    if (cases.empty() || o->number("sockets") == cases[0]->number("sockets")) cases.push_back(o);
+  }
   return found;
 }
 
@@ -170,32 +177,39 @@ std::map<int, Cases> between_hosts(const Observations& observed, Draft& draft) {
 }
 
 void fit_hop(const Observations& observed, Draft& draft) {
-  const Messages m = messages_of(observed.of("mpi.pingpong"));
-  if (m.cases.size() < 2) {
+  const std::map<int, Cases> pairs = by_ranks(observed, "mpi.pingpong", "ranks");
+  const auto found = pairs.find(2);
+  if (found == pairs.end() || !fit_hop_law(draft, "sync.pp", found->second, draft.machine.sync_pp,
+                                           draft.machine.sync_pp_bandwidth))
     draft.machine.unidentified.emplace_back(
         "sync.pp, sync.pp_bandwidth: no mpi.pingpong over several sizes was measured");
-    return;
-  }
-  const FittedLine hop = fit_piece(m, {0, m.bytes.size() - 1});
-  const model::Evidence fitted = model::Evidence::fitted;
-  if (hop.line.intercept > 0)
-    draft.machine.sync_pp =
-        parameter(draft, model::seconds, hop.line.intercept, hop.intercept, fitted);
-  else
-    draft.machine.unidentified.emplace_back("sync.pp: the times of the hop show no constant part");
-  if (hop.line.slope > 0) {
-    const double slowest = hop.slope.high,
-                 fastest = hop.slope.low > 0 ? hop.slope.low : hop.line.slope;
-    draft.machine.sync_pp_bandwidth = parameter(draft, model::bytes_per_second, 1 / hop.line.slope,
-                                                {1 / slowest, 1 / fastest}, fitted);
-  } else {
-    draft.machine.unidentified.emplace_back(
-        "sync.pp_bandwidth: the times of the hop do not grow with the message");
-  }
-  report_law(draft, "sync.pp", hop.errors, hop.held_out);
 }
 
 }  // namespace
+
+bool fit_hop_law(Draft& draft, const std::string& key, const Cases& cases,
+                 std::optional<model::Parameter<model::Seconds>>& latency,
+                 std::optional<model::Parameter<model::BytesPerSecond>>& bandwidth) {
+  const Messages m = messages_of(cases);
+  if (m.cases.size() < 2) return false;
+  const FittedLine hop = fit_piece(m, {0, m.bytes.size() - 1});
+  const model::Evidence fitted = model::Evidence::fitted;
+  if (hop.line.intercept > 0)
+    latency = parameter(draft, model::seconds, hop.line.intercept, hop.intercept, fitted);
+  else
+    draft.machine.unidentified.push_back(key + ": the times of the hop show no constant part");
+  if (hop.line.slope > 0) {
+    const double slowest = hop.slope.high,
+                 fastest = hop.slope.low > 0 ? hop.slope.low : hop.line.slope;
+    bandwidth = parameter(draft, model::bytes_per_second, 1 / hop.line.slope,
+                          {1 / slowest, 1 / fastest}, fitted);
+  } else {
+    draft.machine.unidentified.push_back(
+        key + "_bandwidth: the times of the hop do not grow with the message");
+  }
+  report_law(draft, key, hop.errors, hop.held_out);
+  return true;
+}
 
 void fit_sync(const Observations& observed, Draft& draft) {
   const Observation *flag = nullptr, *barrier = nullptr;
@@ -215,11 +229,21 @@ void fit_collectives(const Observations& observed, Draft& draft) {
   // Where devices exchange, what their hosts do is another matter.
   std::map<int, Cases> by_count = by_ranks(observed, "gpu.allreduce", "ranks");
   for (auto& [ranks, cases] : by_count) keep_fastest(cases);
-  if (by_count.empty()) by_count = between_hosts(observed, draft);
+  const bool on_devices = !by_count.empty();
+  if (!on_devices) by_count = between_hosts(observed, draft);
   if (by_count.empty())
     draft.machine.unidentified.emplace_back(
         "sync.all_reduce: no gpu.allreduce, mpi.allreduce or sync.allreduce was measured");
-  for (const auto& [ranks, cases] : by_count) fit_all_reduce(draft, ranks, cases);
+  for (const auto& [ranks, cases] : by_count)
+    fit_collective(draft, "sync.all_reduce", ranks, cases, draft.machine.all_reduce);
+  if (on_devices) return;
+  for (const auto& [probe, key, laws] :
+       {std::tuple{"mpi.allgather", "sync.all_gather", &draft.machine.all_gather},
+        {"mpi.reducescatter", "sync.reduce_scatter", &draft.machine.reduce_scatter},
+        {"mpi.alltoall", "sync.all_to_all", &draft.machine.all_to_all}})
+    for (const auto& [ranks, cases] : by_ranks(observed, probe, "ranks"))
+      fit_collective(draft, key, ranks, cases, *laws);
+  fit_network(observed, draft);
 }
 
 }  // namespace limen::calibration

@@ -24,8 +24,16 @@ bool has_gpus(const Observations& observed);
 Observations as_devices(const Observations& observed);
 void fit_linear(const Observations& observed,
                 Draft& draft);  // linear.*, attention.*; after memory and peaks
-void fit_sync(const Observations& observed, Draft& draft);    // sync.floor, sync.barrier, sync.pp
-void fit_collectives(const Observations& observed, Draft& draft);  // sync.all_reduce; after sync
+void fit_sync(const Observations& observed, Draft& draft);  // sync.floor, sync.barrier, sync.pp
+void fit_collectives(const Observations& observed,
+                     Draft& draft);  // sync.all_reduce and its like; after sync
+// How collectives grow with the ranks, and between nodes: sync.net, sync.net_bandwidth, the number
+// of devices, and laws for as many ranks as a node has; after the collectives of a node.
+void fit_network(const Observations& observed, Draft& draft);
+// One way between two ranks: latency + bytes / bandwidth. False if there are no two sizes.
+bool fit_hop_law(Draft& draft, const std::string& key, const Cases& cases,
+                 std::optional<model::Parameter<model::Seconds>>& latency,
+                 std::optional<model::Parameter<model::BytesPerSecond>>& bandwidth);
 
 // A parameter with an interval that holds its value.
 template <class D>

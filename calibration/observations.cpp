@@ -127,8 +127,9 @@ void settle(Observation& o) {
 void warn_of_mixture(const std::vector<Run>& runs, std::vector<std::string>& notes) {
   std::set<std::string> hosts, models;
   for (const Run& run : runs) {
-    hosts.insert(run.provenance.host);
-    models.insert(run.provenance.cpu_model);
+    // What was imported does not say where it was measured.
+    if (!run.provenance.host.empty()) hosts.insert(run.provenance.host);
+    if (!run.provenance.cpu_model.empty()) models.insert(run.provenance.cpu_model);
   }
   if (hosts.size() > 1)
     notes.push_back(fmt::format("the runs come from different hosts: {}", fmt::join(hosts, ", ")));
@@ -157,6 +158,7 @@ Observations gather(const std::vector<Run>& runs) {
     found.processing_units =
         std::max(found.processing_units, static_cast<int>(run.provenance.processing_units.size()));
     for (const results::Measurement& m : run.measurements) {
+      if (m.parameters.count("timing") > 0) continue;  // another method, kept for comparison
       const auto* samples = std::get_if<Samples>(&m.outcome);
       const auto* invalid = std::get_if<results::Invalid>(&m.outcome);
       const std::string why = invalid ? invalid->reason : samples ? unfit(*samples) : "";

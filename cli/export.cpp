@@ -37,7 +37,7 @@ std::string foreign(const std::string& machine, const std::string& format) {
 void add_export(CLI::App& app, Exit& code) {
   struct Options {
     std::string run, file, card_as;
-    bool gbench = false, csv = false, stream = false, osu = false;
+    bool gbench = false, csv = false, stream = false, osu = false, nccl_tests = false;
   };
   auto o = std::make_shared<Options>();
   CLI::App* command =
@@ -51,6 +51,7 @@ void add_export(CLI::App& app, Exit& code) {
   form->add_flag("--csv", o->csv, "One row a sample");
   form->add_flag("--stream", o->stream, "STREAM's table");
   form->add_flag("--osu", o->osu, "The OSU benchmarks' tables");
+  form->add_flag("--nccl-tests", o->nccl_tests, "The tables of nccl-tests");
   form->add_option("--card-as", o->card_as, "A machine: aiconfigurator, genz or llmcompass");
   form->require_option(1);
   command->add_option("-o,--output", o->file, "The file to write; without it, stdout");
@@ -64,7 +65,8 @@ void add_export(CLI::App& app, Exit& code) {
       text = o->gbench   ? results::to_gbench(run)
              : o->csv    ? results::to_csv(run)
              : o->stream ? results::to_stream(run)
-                         : results::to_osu(run);
+             : o->osu    ? results::to_osu(run)
+                         : results::to_nccl_tests(run);
     }
     code = Exit::ok;
     if (o->file.empty()) {

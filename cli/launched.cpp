@@ -2,6 +2,13 @@
 
 #include <sched.h>
 
+#include <map>
+
+#include <fmt/format.h>
+
+#include "results/statistics.hpp"
+#include "results/text.hpp"
+
 namespace limen::cli {
 
 std::optional<probes::Launch> rank_of_job() {
@@ -12,7 +19,9 @@ std::optional<probes::Launch> rank_of_job() {
 
 probes::MpiPlan mpi_plan(const probes::PlanOptions& plan) {
   probes::MpiPlan ranks;
+  ranks.names = plan.names;
   ranks.quick = plan.quick;
+  ranks.verify_only = plan.verify_only;
   ranks.seed = plan.seed;
   ranks.max_ranks = plan.max_threads;
   return ranks;
@@ -37,6 +46,53 @@ void add_job(const std::filesystem::path& run_directory, results::Provenance& pr
   provenance.ranks = facts->ranks;
   provenance.hosts = facts->hosts;
   provenance.interrupted = provenance.interrupted || facts->interrupted;
+}
+
+void add_ranks(const results::Run& run, probes::ProbeReport& report) {
+  for (const auto& m : run.measurements) {
+    if (m.probe.rfind("mpi.", 0) != 0 || m.parameters.count("timing") > 0) continue;
+    ++report.cases;
+    if (const auto* samples = std::get_if<results::Samples>(&m.outcome)) {
+      const bool done = samples->stop == "settled" || samples->stop == "verified";
+      ++(done ? report.settled : report.unsettled);
+    } else if (const auto* invalid = std::get_if<results::Invalid>(&m.outcome)) {
+      report.invalid.push_back(
+          fmt::format("{} {}: {}", m.probe, results::describe(m.parameters), invalid->reason));
+    } else {
+      ++report.skipped;
+    }
+  }
+}
+
+std::vector<std::string> compared_with_barriers(const results::Run& run) {
+  struct Pair {
+    results::Parameters parameters;
+    double window = 0, barriers = 0;  // medians in microseconds
+  };
+  std::map<std::string, Pair> least;  // by probe and ranks
+  for (const auto& m : run.measurements) {
+    const auto* samples = std::get_if<results::Samples>(&m.outcome);
+    if (!samples || samples->visits.empty() || m.probe.rfind("mpi.", 0) != 0) continue;
+    results::Parameters parameters = m.parameters, key = m.parameters;
+    const bool between = parameters.erase("timing") > 0;
+    key.erase("timing"), key.erase("bytes");
+    Pair& pair = least[m.probe + " " + results::describe(key)];
+    const auto bytes = [](const results::Parameters& p) {
+      const auto found = p.find("bytes");
+      return found == p.end() ? 0 : std::get<std::int64_t>(found->second);
+    };
+    if (pair.parameters.empty() || bytes(parameters) < bytes(pair.parameters))
+      pair = {parameters, 0, 0};
+    if (parameters == pair.parameters)
+      (between ? pair.barriers : pair.window) = results::median_of(results::pooled(*samples)) * 1e6;
+  }
+  std::vector<std::string> lines;
+  for (const auto& [key, p] : least)
+    if (p.window > 0 && p.barriers > 0)
+      lines.push_back(fmt::format(
+          "{} {}: {:.2f} us from the last rank in to the last out, {:.2f} us between barriers",
+          key.substr(0, key.find(' ')), results::describe(p.parameters), p.window, p.barriers));
+  return lines;
 }
 
 }  // namespace limen::cli

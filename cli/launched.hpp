@@ -4,10 +4,13 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "model/error.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/run_probes.hpp"
+#include "results/store.hpp"
 
 namespace limen::cli {
 
@@ -24,5 +27,12 @@ Exit measure_as_rank(const probes::MpiPlan& plan, const std::filesystem::path& r
 
 // Writes what the ranks of the run said of their job, if any did, into its provenance.
 void add_job(const std::filesystem::path& run_directory, results::Provenance& provenance);
+
+// Into the report: the cases that ranks measured.
+void add_ranks(const results::Run& run, probes::ProbeReport& report);
+
+// A line for each collective and number of ranks: the least message, from last in to last out and
+// by the barrier method.
+std::vector<std::string> compared_with_barriers(const results::Run& run);
 
 }  // namespace limen::cli

@@ -1,5 +1,6 @@
 // limen probe: measures this machine into a run directory. Also what `mpirun` starts as a rank of
 // the MPI probes.
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -12,6 +13,7 @@
 #include "cli/launched.hpp"
 #include "probes/host.hpp"
 #include "probes/mpi_probes.hpp"
+#include "probes/registry.hpp"
 #include "probes/run_probes.hpp"
 
 namespace limen::cli {
@@ -21,7 +23,7 @@ struct Arguments {
   probes::PlanOptions plan;
   Place place;
   std::string into;
-  std::optional<std::string> budget, case_budget, visit;
+  std::optional<std::string> budget, case_budget, visit, rank_timeout;
   bool list = false, json = false, mpi_rank = false;
 };
 
@@ -34,27 +36,70 @@ void list(const Arguments& a) {
     fmt::print("{}\n", out.dump(2));
     return;
   }
-  for (const auto& line : lines) fmt::print("{:<16}{}\n", line.name, line.question);
+  for (const auto& line : lines) fmt::print("{:<19}{}\n", line.name, line.question);
 }
 
-// As rank 0 of a job: the others need no writer.
-Exit measure_job(const Arguments& a, Begun& begun) {
-  auto writer = begun.writer();
-  const Exit code = measure_as_rank(mpi_plan(a.plan), begun.directory);
-  add_job(begun.directory, begun.provenance);
-  begun.provenance.finished = probes::utc_now();
-  writer.finish(begun.provenance);
-  fmt::print("{}\n", begun.directory.string());
-  return code;
+// The ranks measure what is between them; everything else is measured here.
+struct Asked {
+  bool of_ranks = false, of_us = false;
+};
+
+Asked asked(const std::vector<std::string>& names) {
+  Asked result;
+  for (const auto* probe : probes::select_probes(names))
+    (probe->between_ranks() ? result.of_ranks : result.of_us) = true;
+  return result;
+}
+
+probes::MpiPlan rank_plan(const Arguments& a) {
+  probes::MpiPlan plan = mpi_plan(a.plan);
+  if (a.rank_timeout) plan.patience = positive_seconds("--rank-timeout", *a.rank_timeout);
+  return plan;
 }
 
 Exit measure(Arguments& a, const CLI::App& command) {
   auto begun = begin_run(a.place, a.plan, command);
   const auto& directory = begun.directory;
-  if (const auto launch = a.place.per_host ? std::nullopt : rank_of_job())
-    return launch->rank == 0 ? measure_job(a, begun) : measure_as_rank(mpi_plan(a.plan), directory);
+  auto& provenance = begun.provenance;
+  const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
+  Asked what = asked(a.plan.names);
+  if (a.plan.names.empty()) {
+    if (launch) what.of_us = false;  // a job is about what is between ranks
+    if (a.place.per_host) what.of_ranks = false;
+  }
+  probes::MpiPlan ranks = rank_plan(a);
+  ranks.seconds = a.plan.seconds;
+  if (launch && launch->rank != 0)
+    return what.of_ranks ? measure_as_rank(ranks, directory) : Exit::ok;
+
+  const auto start = std::chrono::steady_clock::now();
   auto writer = begun.writer();
-  const auto report = probes::run_probes(a.plan, writer, begun.provenance, begun.goes_on_with());
+  if (launch && what.of_ranks) {
+    const Exit code = measure_as_rank(ranks, directory);
+    if (code != Exit::ok && code != Exit::failed) return code;
+  }
+  probes::ProbeReport report;
+  if (what.of_us) report = probes::run_probes(a.plan, writer, provenance, begun.goes_on_with());
+  if (!launch && what.of_ranks && !report.interrupted) {
+    std::string note;
+    const auto status = probes::run_mpi_probes(ranks, directory, note);
+    report.notes.push_back("MPI: " + note);
+    report.interrupted = status == probes::MpiStatus::interrupted;
+    report.nothing_ran =
+        status == probes::MpiStatus::skipped && (!what.of_us || report.nothing_ran);
+  }
+  if (what.of_ranks) {
+    const results::Run run = results::load_run(directory);
+    provenance.interrupted = report.interrupted;
+    add_job(directory, provenance);
+    report.interrupted = provenance.interrupted;
+    add_ranks(run, report);
+    for (std::string& line : compared_with_barriers(run)) report.notes.push_back(std::move(line));
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    provenance.finished = probes::utc_now();
+    writer.finish(provenance);
+  }
   for (const auto& line : report.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (a.json) {
@@ -65,13 +110,13 @@ Exit measure(Arguments& a, const CLI::App& command) {
     fmt::print("{}\n", out.dump(2));
   } else {
     fmt::print("{}\n", directory.string());
-    fmt::print(stderr,
-               "limen: {} cases in {:.1f} s: {} {}, {} stopped by the time budget, {} "
-               "skipped, {} invalid{}\n",
-               report.cases, report.seconds, report.settled,
-               a.plan.verify_only ? "verified" : "settled", report.unsettled, report.skipped,
-               report.invalid.size(),
-               report.interrupted ? "; interrupted, what was measured is kept, --resume goes on" : "");
+    fmt::print(
+        stderr,
+        "limen: {} cases in {:.1f} s: {} {}, {} stopped by the time budget, {} "
+        "skipped, {} invalid{}\n",
+        report.cases, report.seconds, report.settled, a.plan.verify_only ? "verified" : "settled",
+        report.unsettled, report.skipped, report.invalid.size(),
+        report.interrupted ? "; interrupted, what was measured is kept, --resume goes on" : "");
   }
   if (report.nothing_ran && !report.interrupted) return Exit::nothing_to_run;
   return report.ok() ? Exit::ok : Exit::failed;
@@ -108,6 +153,9 @@ void add_probe(CLI::App& app, Exit& code) {
       ->capture_default_str();
   sub->add_option("--threads", a->plan.max_threads,
                   "Most threads to use (default: one for each processing unit)");
+  sub->add_option("--rank-timeout", a->rank_timeout,
+                  "MPI ranks that get on with nothing for so long are said to hang, by rank and "
+                  "host, and ended (default: 30s)");
   sub->add_flag("--list", a->list, "Name the probes and measure nothing");
   sub->add_flag("--json", a->json, "Answer in JSON");
   // Passed by `limen` itself to the ranks it starts.
@@ -115,7 +163,7 @@ void add_probe(CLI::App& app, Exit& code) {
   sub->add_option("--into", a->into)->group("");
   sub->callback([a, sub, &code] {
     if (a->mpi_rank) {
-      code = static_cast<Exit>(probes::mpi_rank_main(mpi_plan(a->plan), a->into));
+      code = static_cast<Exit>(probes::mpi_rank_main(rank_plan(*a), a->into));
       return;
     }
     if (a->budget) a->plan.seconds = positive_seconds("--budget", *a->budget);

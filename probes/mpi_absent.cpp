@@ -7,9 +7,9 @@
 
 namespace limen::probes {
 
-MpiStatus run_mpi_probes(const MpiPlan&, const std::filesystem::path& run_directory,
+MpiStatus run_mpi_probes(const MpiPlan& plan, const std::filesystem::path& run_directory,
                          std::string& note) {
-  write_mpi_skipped(run_directory, "built without MPI");
+  write_mpi_skipped(run_directory, "built without MPI", plan.names);
   note = "skipped: built without MPI";
   return MpiStatus::skipped;
 }

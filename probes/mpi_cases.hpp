@@ -1,5 +1,5 @@
-// What the ranks measure: every probe at every size and number of ranks, and the operation behind
-// each.
+// What the ranks measure: every probe at every size and on every set of ranks, and the operation
+// behind each.
 #pragma once
 
 #include <mpi.h>
@@ -10,32 +10,37 @@
 #include <vector>
 
 #include "kernels/mpi/operation.hpp"
+#include "probes/mpi_subsets.hpp"
 #include "results/measurement.hpp"
 
 namespace limen::probes {
 
-inline constexpr const char* mpi_allreduce = "mpi.allreduce";
-inline constexpr const char* mpi_pingpong = "mpi.pingpong";
-inline constexpr const char* mpi_barrier = "mpi.barrier";
-
 struct MpiCase {
   std::string probe;
-  int ranks = 2;
+  RankSubset subset;
   std::int64_t bytes = 0;  // of the message; a barrier has none
 
+  int ranks() const { return static_cast<int>(subset.ranks.size()); }
+  // ranks, bytes, and how many nodes and sockets a node the ranks take where it is more than one.
   results::Parameters parameters() const;
+  // Of the samples that the barrier method gave for the same case.
+  results::Parameters between_barriers() const;
+  // It says nothing about two ranks that wait for each other, and little about long messages.
+  bool has_barrier_method() const;
   model::Work work() const;
-  // `comm` has `ranks` ranks. Buffers are new each time, so that luck with pages differs between
-  // visits.
+  // `comm` has the ranks of the subset. Buffers are new each time, so that luck with pages differs
+  // between visits.
   std::unique_ptr<kernels::mpi::Operation> operation(MPI_Comm comm) const;
 };
 
-// Sizes are 8 B (two floats), 16 B ... 16 MiB. The ping-pong needs two ranks and appears only with
-// that count.
-std::vector<std::int64_t> message_sizes();
-std::vector<MpiCase> mpi_cases(const std::vector<int>& rank_counts);
+// 8 B (two floats) up to 16 MiB, each `step` times the one before.
+std::vector<std::int64_t> message_sizes(int step = 2);
 
-// 2, 4, 8 ... and `ranks` itself; none below 2.
-std::vector<int> rank_counts_up_to(int ranks);
+// Those probes of `names` that MPI ranks measure (a family stands for its members; no name: all).
+// All-reduce and ping-pong at every power of two; the others at powers of 4, or, if quick, of 16 up
+// to 1 MiB. What takes two ranks appears only on subsets of two; a vector has an element for each
+// rank.
+std::vector<MpiCase> mpi_cases(const std::vector<RankSubset>& subsets, bool quick = false,
+                               const std::vector<std::string>& names = {});
 
 }  // namespace limen::probes

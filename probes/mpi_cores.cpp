@@ -25,4 +25,17 @@ int count_cores(const cpu_set_t& cpus) {
   return static_cast<int>(cores.size());
 }
 
+int socket_of(const cpu_set_t& cpus) {
+  int common = -1;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &cpus)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                       "/topology/physical_package_id");
+    int socket = -1;
+    if (!(file >> socket) || socket < 0 || (common >= 0 && socket != common)) return -1;
+    common = socket;
+  }
+  return common;
+}
+
 }  // namespace limen::probes

@@ -65,11 +65,10 @@ std::vector<std::string> job_arguments(const MpiPlan& plan, const std::string& m
                                      "--seed",
                                      std::to_string(plan.seed)};
   if (plan.quick) arguments.push_back("--quick");
+  arguments.insert(arguments.end(), {"--rank-timeout", fmt::format("{:.0f}s", plan.patience)});
+  if (plan.verify_only) arguments.push_back("--verify");
+  arguments.insert(arguments.end(), plan.names.begin(), plan.names.end());
   return arguments;
-}
-
-double seconds_of(const MpiPlan& plan) {
-  return plan.seconds > 0 ? plan.seconds : plan.quick ? 4 : 45;
 }
 
 struct Launcher {
@@ -100,7 +99,7 @@ JobEnd start(const MpiPlan& plan, const Launcher& launcher, int ranks, const fs:
              const MpiOrder& order, const fs::path& done) {
   fs::remove(done);
   const auto arguments = job_arguments(plan, launcher.mpirun, ranks, directory, order.job);
-  const double timeout = plan.timeout > 0 ? plan.timeout : 30 + 3 * order.seconds;
+  const double timeout = plan.timeout > 0 ? plan.timeout : 60 + 3 * order.seconds;
   const JobEnd end = run_job(arguments, job_environment(order), timeout);
   if (end.interrupted) return end;
   if (end.timed_out) {
@@ -109,8 +108,11 @@ JobEnd start(const MpiPlan& plan, const Launcher& launcher, int ranks, const fs:
                 Exit::failed);
   }
   if (!fs::exists(done)) {
-    throw Error(fmt::format("`{}` ended with code {} before it was done; try it by hand",
-                            command_line(arguments), end.code),
+    const std::string why = end.code > 128
+                                ? fmt::format("a rank was ended by signal {}", end.code - 128)
+                                : fmt::format("it ended with code {}", end.code);
+    throw Error(fmt::format("`{}` was not done: {}; what was measured is in {}",
+                            command_line(arguments), why, directory.string()),
                 end.code == static_cast<int>(Exit::unfit) ? Exit::unfit : Exit::failed);
   }
   return end;
@@ -146,12 +148,13 @@ MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std
   const Launcher launcher = find_launcher(plan);
   if (!launcher.unfit.empty()) {
     note = "skipped: " + launcher.unfit;
-    write_mpi_skipped(run_directory, launcher.unfit);
+    write_mpi_skipped(run_directory, launcher.unfit, plan.names);
     return MpiStatus::skipped;
   }
   std::vector<int> counts;
   bool invalid = false;
-  const MpiOrder order{MpiJob::measure, seconds_of(plan), plan.precision};
+  const MpiOrder order{MpiJob::measure, plan.seconds > 0 ? plan.seconds : default_seconds(plan),
+                       plan.precision};
   for (int ranks = 2; ranks <= launcher.cores; ranks *= 2) {
     if (ended_before(run_directory, ranks)) continue;
     const JobEnd end =

@@ -34,4 +34,6 @@ std::optional<MpiOrder> order_from_environment() {
   throw Error("LIMEN_MPI_JOB is for limen's own ranks: unset it");
 }
 
+double default_seconds(const MpiPlan& plan) { return plan.quick ? 6 : 60; }
+
 }  // namespace limen::probes

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "probes/mpi_probes.hpp"
+
 namespace limen::probes {
 
 enum class MpiJob { measure, osu, decode };  // the collectives; beside OSU's method; decode steps
@@ -18,5 +20,8 @@ struct MpiOrder {
 // user ran.
 std::string to_environment(const MpiOrder& order);
 std::optional<MpiOrder> order_from_environment();
+
+// Of measuring with one set of ranks, where the plan leaves it open.
+double default_seconds(const MpiPlan& plan);
 
 }  // namespace limen::probes

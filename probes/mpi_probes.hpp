@@ -1,6 +1,6 @@
-// The MPI probes: all-reduce, ping-pong and barrier between ranks. One half runs in a plain process
-// and starts the ranks; the other half is a rank. None of this needs MPI to compile against, and a
-// build without MPI says so.
+// The MPI probes: collectives and messages between ranks (mpi_names.hpp). One half runs in a plain
+// process and starts the ranks; the other half is a rank. None of this needs MPI to compile
+// against, and a build without MPI says so.
 //
 //   in a plain process:  run_mpi_probes(plan, directory, note);
 //                        it starts `mpirun -np P SELF probe --mpi-rank --into DIR`
@@ -17,14 +17,17 @@
 namespace limen::probes {
 
 struct MpiPlan {
+  std::vector<std::string> names;  // probes, or "mpi"; empty: all
   bool quick = false;
-  std::uint64_t seed = 1;      // of the order in which cases are visited
-  double seconds = 0;          // of measuring, for each number of ranks; 0: 4 quick, 45 full
-  double precision = 0.02;     // relative half-width of a median's interval that settles a case
-  int max_ranks = 0;           // at most; 0: the cores that this process may use
-  std::string mpirun;          // empty: the first mpirun or mpiexec in PATH
+  bool verify_only = false;  // check every operation and time nothing
+  std::uint64_t seed = 1;    // of the order in which cases are visited
+  double seconds = 0;        // of measuring, in each job; 0: for each set of ranks 6 quick, 60 full
+  double precision = 0.02;   // relative half-width of a median's interval that settles a case
+  int max_ranks = 0;         // at most; 0: the cores that this process may use
+  std::string mpirun;        // empty: the first mpirun or mpiexec in PATH
   std::filesystem::path self;  // the program that becomes a rank; empty: this one
   double timeout = 0;          // seconds until a job is killed; 0: by the budget
+  double patience = 30;        // seconds without progress after which a rank is said to hang
 };
 
 enum class MpiStatus { ran, skipped, interrupted };

@@ -4,14 +4,19 @@
 #include <algorithm>
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "model/error.hpp"
 #include "probes/interrupt.hpp"
+#include "probes/mpi_builds.hpp"
 #include "probes/mpi_decode.hpp"
 #include "probes/mpi_facts.hpp"
 #include "probes/mpi_order.hpp"
 #include "probes/mpi_osu.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/mpi_session.hpp"
+#include "probes/mpi_watch.hpp"
+#include "results/statistics.hpp"
 #include "results/store.hpp"
 
 namespace limen::probes {
@@ -30,12 +35,14 @@ double age_of_run(const fs::path& run_directory) {
                   std::chrono::duration<double>(fs::file_time_type::clock::now() - then).count());
 }
 
-SessionPlan session_plan(const MpiPlan& plan, const std::optional<MpiOrder>& order) {
+SessionPlan session_plan(const MpiPlan& plan, const std::optional<MpiOrder>& order,
+                         std::size_t subsets) {
   SessionPlan result;
   result.seed = plan.seed;
   result.precision = order ? order->precision : plan.precision;
   result.seconds = order ? order->seconds : plan.seconds;
-  if (result.seconds <= 0) result.seconds = plan.quick ? 4 : 45;
+  if (result.seconds <= 0) result.seconds = default_seconds(plan) * static_cast<double>(subsets);
+  result.verify_only = plan.verify_only;
   if (plan.quick) {
     result.min_visits = 3;
     result.batch = {0.015, 5, 200, 1};
@@ -51,7 +58,8 @@ double quantile(std::vector<double> values, double share) {
   return values[static_cast<std::size_t>(at)];
 }
 
-nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts) {
+nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts,
+                     const std::string& mixture) {
   const auto launch = launched_by();
   nlohmann::json json{{"library", world.mpi_library()},
                       {"launcher", launch ? launch->launcher : ""},
@@ -59,17 +67,23 @@ nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts
                       {"hosts", hosts},
                       {"interrupted", session.interrupted()},
                       {"cases", nlohmann::json::array()}};
+  if (!mixture.empty()) json["note"] = mixture;
   for (std::size_t i = 0; i < session.cases().size(); ++i) {
     const MpiCase& c = session.cases()[i];
     const CaseLog& log = session.logs()[i];
-    json["cases"].push_back({{"probe", c.probe},
-                             {"ranks", c.ranks},
-                             {"bytes", c.bytes},
-                             {"samples", log.skew_seconds.size()},
-                             {"late", log.late},
-                             {"clock_error_seconds", log.clock_error},
-                             {"skew_median_seconds", quantile(log.skew_seconds, 0.5)},
-                             {"skew_p90_seconds", quantile(log.skew_seconds, 0.9)}});
+    nlohmann::json entry{{"probe", c.probe},
+                         {"ranks", c.ranks()},
+                         {"nodes", c.subset.nodes},
+                         {"sockets", c.subset.sockets},
+                         {"bytes", c.bytes},
+                         {"samples", log.skew_seconds.size()},
+                         {"late", log.late},
+                         {"clock_error_seconds", log.clock_error},
+                         {"skew_median_seconds", quantile(log.skew_seconds, 0.5)},
+                         {"skew_p90_seconds", quantile(log.skew_seconds, 0.9)}};
+    if (!log.barriers.visits.empty())
+      entry["barrier_method_median_seconds"] = results::summarize(log.barriers).median;
+    json["cases"].push_back(std::move(entry));
   }
   return json;
 }
@@ -82,19 +96,31 @@ int refuse(const Launch& launch, const std::string& why) {
 
 Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
              const fs::path& run_directory, const MpiWorld& world) {
-  // Our launcher starts a job for each number of ranks; in the user's job we take its first ranks
-  // for the smaller ones.
-  const std::vector<int> counts =
-      order ? std::vector<int>{world.size()} : rank_counts_up_to(world.size());
+  const RankBuild mine = build_of_this_rank();
+  const std::vector<RankBuild> builds = gather_builds(mine, MPI_COMM_WORLD);
+  if (const std::string why = different_limens(builds); !why.empty()) throw Error(why, Exit::unfit);
+  if (const std::string note = different_cpus(builds); !note.empty())
+    fmt::print(stderr, "limen: {}\n", note);
+  // Our launcher starts a job for each number of ranks; the user's job is taken apart.
+  const std::vector<RankPlace> places = rank_places(MPI_COMM_WORLD);
+  const std::vector<RankSubset> subsets =
+      order ? std::vector<RankSubset>{whole_world(places)} : rank_subsets(places);
+  auto cases = mpi_cases(subsets, plan.quick, plan.names);
+  if (cases.empty()) return Exit::nothing_to_run;
   std::optional<results::RunWriter> writer;
   if (world.rank() == 0) writer = results::RunWriter::append_to(run_directory);
-  MpiSession session(session_plan(plan, order), world, mpi_cases(counts), std::move(writer),
-                     age_of_run(run_directory));
+  MpiSession session(session_plan(plan, order, subsets.size()), world, std::move(cases),
+                     std::move(writer), age_of_run(run_directory));
   if (world.rank() == 0) session.take_up(results::load_run(run_directory));
-  const bool valid = session.run(stop_requested);
-  const int hosts = count_hosts(MPI_COMM_WORLD);
+  bool valid = false;
+  {
+    const Watch watch(world, static_cast<int>(plan.patience),
+                      [&session](const std::string& why) { session.give_up(why); });
+    valid = session.run(stop_requested);
+  }
   if (world.rank() == 0)
-    write_json(mpi_facts_file(run_directory, world.size()), facts(session, world, hosts));
+    write_json(mpi_facts_file(run_directory, world.size()),
+               facts(session, world, count_nodes(places), different_cpus(builds)));
   return valid && !session.interrupted() ? Exit::ok : Exit::failed;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "probes/mpi_watch.hpp"
+
 namespace limen::probes {
 namespace {
 
@@ -39,9 +41,11 @@ void execute_series(kernels::mpi::Operation& operation, const Order& order,
       widest = std::max(widest, now - last);
       last = now;
     }
+    get_on();
     const std::int64_t enter = clock_now();  // anew: leaving the loop costs a mispredicted branch
     operation.run();
     const std::int64_t exit = clock_now();
+    get_on();
     Reading reading{enter, exit, 0};
     if (widest > shortest_switch || exit - enter > order.usual + shortest_switch) {
       const std::int64_t now = involuntary_switches();

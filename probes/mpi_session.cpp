@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 
 #include "probes/mpi_clock.hpp"
+#include "probes/mpi_watch.hpp"
 #include "results/statistics.hpp"
 
 namespace limen::probes {
 
-MpiSession::Group::Group(int count) : ranks(count) {
+MpiSession::Group::Group(const std::vector<int>& members) : ranks(members) {
   // The ranks that a case leaves out spin meanwhile, so all of the job count.
   const std::uint32_t marks = oversubscribed(MPI_COMM_WORLD) ? results::oversubscribed : 0u;
   if (ranks.comm() == MPI_COMM_NULL) return;
@@ -31,7 +32,8 @@ MpiSession::MpiSession(const SessionPlan& plan, const MpiWorld& world, std::vect
       logs_(cases_.size()),
       stretch_(cases_.size(), 1.0) {
   for (const MpiCase& c : cases_) {
-    if (!groups_[c.ranks]) groups_[c.ranks] = std::make_unique<Group>(c.ranks);
+    auto& group = groups_[c.subset.ranks];
+    if (!group) group = std::make_unique<Group>(c.subset.ranks);
   }
 }
 
@@ -53,13 +55,16 @@ void MpiSession::take_up(const results::Run& before) {
 }
 
 bool MpiSession::run(bool (*stop_requested)()) {
-  for (;;) {
+  for (std::uint64_t number = 1;; ++number) {
     int stop = stop_requested() ? 1 : 0, any = 0;
     MPI_Reduce(&stop, &any, 1, MPI_INT, MPI_MAX, 0, MPI_COMM_WORLD);
     if (any != 0) interrupted_ = true;
     int next = world_.rank() == 0 && !interrupted_ ? next_case() : -1;
     MPI_Bcast(&next, 1, MPI_INT, 0, MPI_COMM_WORLD);
     if (next < 0) break;
+    current_ = next;
+    const auto& group = groups_.at(cases_[static_cast<std::size_t>(next)].subset.ranks);
+    begin_visit(number, group->timer != nullptr);
     visit(static_cast<std::size_t>(next));
   }
   if (world_.rank() == 0) conclude();
@@ -90,25 +95,32 @@ int MpiSession::next_case() {
 
 void MpiSession::visit(std::size_t index) {
   const MpiCase& c = cases_[index];
-  const Group& group = *groups_.at(c.ranks);
+  const Group& group = *groups_.at(c.subset.ranks);
   if (!group.timer) return;
   const auto operation = c.operation(group.ranks.comm());
   const int right = operation->verify() ? 1 : 0;
-  std::vector<int> all(static_cast<std::size_t>(c.ranks));
+  std::vector<int> all(static_cast<std::size_t>(c.ranks()));
   MPI_Gather(&right, 1, MPI_INT, all.data(), 1, MPI_INT, 0, group.ranks.comm());
   const auto first_wrong = std::find(all.begin(), all.end(), 0) - all.begin();
-  int wrong = world_.rank() == 0 && first_wrong < c.ranks ? 1 : 0;
+  int wrong = world_.rank() == 0 && first_wrong < c.ranks() ? 1 : 0;
   MPI_Bcast(&wrong, 1, MPI_INT, 0, group.ranks.comm());
   if (wrong != 0) {
     if (world_.rank() != 0) return;
     states_[index] = State::invalid;
     writer_->verdict(c.probe, c.parameters(), c.work(),
-                     results::Invalid{fmt::format("rank {} has a wrong result", first_wrong)});
+                     results::Invalid{fmt::format("rank {} has a wrong result",
+                                                  c.subset.ranks[std::size_t(first_wrong)])});
+    return;
+  }
+  if (plan_.verify_only) {
+    if (world_.rank() == 0) end(index, "verified");
     return;
   }
   BatchLimits limits = plan_.batch;
   limits.stretch = stretch_[index];
-  const Batch batch = group.timer->time(*operation, limits);
+  Batch batch = group.timer->time(*operation, limits);
+  if (c.has_barrier_method())
+    batch.barriers = group.timer->time_between_barriers(*operation, limits);
   if (world_.rank() == 0) judge(index, batch);
 }
 
@@ -128,6 +140,11 @@ void MpiSession::judge(std::size_t index, const Batch& batch) {
   writer_->visit(c.probe, c.parameters(), work, visit);
 
   CaseLog& log = logs_[index];
+  if (!batch.barriers.seconds.empty()) {
+    log.barriers.visits.push_back(batch.barriers);
+    log.barriers.visits.back().at = visit.at;
+    writer_->visit(c.probe, c.between_barriers(), work, log.barriers.visits.back());
+  }
   log.late += batch.late;
   log.clock_error = std::max(log.clock_error, batch.clock_error);
   log.skew_seconds.insert(log.skew_seconds.end(), batch.skew_seconds.begin(),
@@ -139,21 +156,27 @@ void MpiSession::judge(std::size_t index, const Batch& batch) {
   samples.visits.push_back(std::move(visit));
   if (samples.visits.size() < plan_.min_visits) return;
   if (results::summarize(samples).relative_half_width() > plan_.precision) return;
+  end(index, "settled");
+}
+
+// What was measured of the case stands, if anything was.
+void MpiSession::end(std::size_t index, const std::string& why) {
+  const MpiCase& c = cases_[index];
   states_[index] = State::settled;
-  writer_->verdict(c.probe, c.parameters(), work, results::Samples{{}, "settled"});
+  const bool nothing = samples_[index].visits.empty() && !plan_.verify_only;
+  writer_->verdict(c.probe, c.parameters(), c.work(),
+                   nothing ? results::Outcome(results::Skipped{why}) : results::Samples{{}, why});
+  if (!logs_[index].barriers.visits.empty())
+    writer_->verdict(c.probe, c.between_barriers(), c.work(), results::Samples{{}, why});
+}
+
+void MpiSession::give_up(const std::string& why) {
+  if (const int index = current_; index >= 0 && writer_) end(static_cast<std::size_t>(index), why);
 }
 
 void MpiSession::conclude() {
-  for (std::size_t i = 0; i < cases_.size(); ++i) {
-    if (states_[i] != State::open) continue;
-    const char* why = interrupted_ ? "interrupted" : "time budget";
-    const model::Work work = cases_[i].work();
-    if (samples_[i].visits.empty()) {
-      writer_->verdict(cases_[i].probe, cases_[i].parameters(), work, results::Skipped{why});
-    } else {
-      writer_->verdict(cases_[i].probe, cases_[i].parameters(), work, results::Samples{{}, why});
-    }
-  }
+  for (std::size_t i = 0; i < cases_.size(); ++i)
+    if (states_[i] == State::open) end(i, interrupted_ ? "interrupted" : "time budget");
 }
 
 }  // namespace limen::probes

@@ -6,6 +6,7 @@
 // ranks cannot disagree and wait for ever.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@ struct SessionPlan {
   double precision = 0.02;
   std::size_t min_visits = 10;
   BatchLimits batch;
+  bool verify_only = false;  // run and check every case once, and time nothing
 };
 
 // What is known of a case beside its samples; goes into mpi-P.json.
@@ -32,6 +34,7 @@ struct CaseLog {
   std::size_t late = 0;
   double clock_error = 0;
   std::vector<double> skew_seconds;
+  results::Samples barriers;  // what the barrier method gave
 };
 
 class MpiSession {
@@ -47,14 +50,17 @@ class MpiSession {
   // rank.
   bool run(bool (*stop_requested)());
 
+  // From another thread at rank 0, while this one stands in a visit: notes why it will not end.
+  void give_up(const std::string& why);
+
   bool interrupted() const { return interrupted_; }
   const std::vector<MpiCase>& cases() const { return cases_; }
   const std::vector<CaseLog>& logs() const { return logs_; }
 
  private:
   struct Group {  // the ranks that a case needs
-    explicit Group(int ranks);
-    FirstRanks ranks;
+    explicit Group(const std::vector<int>& ranks);
+    SubsetRanks ranks;
     std::unique_ptr<WindowTimer> timer;  // none at a rank that is not in it
   };
   enum class State { open, settled, invalid };
@@ -62,6 +68,7 @@ class MpiSession {
   int next_case();
   void visit(std::size_t index);
   void judge(std::size_t index, const Batch& batch);
+  void end(std::size_t index, const std::string& why);
   void conclude();
   double elapsed() const;
 
@@ -71,13 +78,14 @@ class MpiSession {
   std::optional<results::RunWriter> writer_;
   double run_age_;  // seconds between the start of the run and that of this job
   std::int64_t started_;
-  std::map<int, std::unique_ptr<Group>> groups_;
+  std::map<std::vector<int>, std::unique_ptr<Group>> groups_;
   std::vector<results::Samples> samples_;
   std::vector<State> states_;
   std::vector<CaseLog> logs_;
   std::vector<double> stretch_;  // of each case's window: grows where ranks came late
   std::vector<int> order_;       // what is left of the round, from the back
   int round_ = 0;
+  std::atomic<int> current_{-1};  // the case of the visit
   bool interrupted_ = false;
 };
 

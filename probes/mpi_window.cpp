@@ -6,6 +6,7 @@
 
 #include "probes/interference.hpp"
 #include "probes/mpi_series.hpp"
+#include "probes/mpi_watch.hpp"
 
 namespace limen::probes {
 namespace {
@@ -31,6 +32,7 @@ std::int64_t estimate_duration(kernels::mpi::Operation& operation, MPI_Comm comm
     d = clock_now();
     operation.run();
     d = clock_now() - d;
+    get_on();
   }
   std::nth_element(durations.begin(), durations.begin() + 2, durations.end());
   std::int64_t slowest = 0;
@@ -93,6 +95,7 @@ Batch WindowTimer::time(kernels::mpi::Operation& operation, const BatchLimits& l
   const std::vector<ClockOffset> before = synchronize(comm_, beside_root_);
   const std::int64_t estimate = estimate_duration(operation, comm_);
 
+  usual_ = std::max<std::int64_t>(1, estimate);
   double clock_error = 0;
   for (const ClockOffset& o : before) clock_error = std::max(clock_error, o.error);
   const Schedule schedule = plan_batch(limits, estimate, clock_error, ranks_);
@@ -139,6 +142,29 @@ Batch WindowTimer::time(kernels::mpi::Operation& operation, const BatchLimits& l
   batch.left_early = operation.synchronizes() ? repetitions.left_early : 0;
   batch.clock_error = clock_error * 1e-9;
   return batch;
+}
+
+results::Visit WindowTimer::time_between_barriers(kernels::mpi::Operation& operation,
+                                                  const BatchLimits& limits) {
+  auto n = static_cast<int>(std::clamp(limits.seconds / 3 / (2e-9 * static_cast<double>(usual_)),
+                                       double(limits.min_samples), double(limits.max_samples)));
+  MPI_Bcast(&n, 1, MPI_INT, 0, comm_);  // the others know no estimate
+  std::vector<double> mine(static_cast<std::size_t>(n)), sums(rank_ == 0 ? mine.size() : 0);
+  MPI_Barrier(comm_);
+  for (double& seconds : mine) {
+    const std::int64_t start = clock_now();
+    get_on();
+    operation.run();
+    seconds = std::max(1e-9 * static_cast<double>(clock_now() - start), 1e-9);
+    MPI_Barrier(comm_);
+  }
+  MPI_Reduce(mine.data(), sums.data(), n, MPI_DOUBLE, MPI_SUM, 0, comm_);
+  results::Visit visit;
+  for (double sum : sums) {
+    visit.seconds.push_back(sum / ranks_ / operation.trips());
+    visit.marks.push_back(standing_marks_);
+  }
+  return visit;
 }
 
 }  // namespace limen::probes

@@ -54,7 +54,8 @@ struct Batch {
   results::Visit visit;  // `at` is left to the caller
   std::vector<double> skew_seconds;
   std::size_t late = 0, left_early = 0;
-  double clock_error = 0;  // seconds; 0 for ranks under one clock
+  double clock_error = 0;   // seconds; 0 for ranks under one clock
+  results::Visit barriers;  // by the barrier method, if it was asked for
 };
 
 class WindowTimer {
@@ -65,10 +66,17 @@ class WindowTimer {
   // Collective; the result is rank 0's, whose limits count.
   Batch time(kernels::mpi::Operation& operation, const BatchLimits& limits);
 
+  // Collective; the result is rank 0's. The method of the OSU benchmarks, beside ours: a barrier,
+  // then each rank times itself; a sample is the mean over ranks of one repetition. For a third of
+  // the time of a batch, of an operation that was timed before.
+  results::Visit time_between_barriers(kernels::mpi::Operation& operation,
+                                       const BatchLimits& limits);
+
  private:
   MPI_Comm comm_;
   int rank_ = 0, ranks_ = 0;
   std::uint32_t standing_marks_;
+  std::int64_t usual_ = 1000;  // ns that an execution took when it was last timed; rank 0 knows
   std::vector<bool> beside_root_;
   std::vector<double> trips_;  // of a message within the host, before and after each batch (ns)
 

@@ -61,14 +61,30 @@ void MpiWorld::abort(const std::string& why, int code) const {
   std::abort();
 }
 
-FirstRanks::FirstRanks(int ranks) {
+SubsetRanks::SubsetRanks(const std::vector<int>& ranks) {
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_split(MPI_COMM_WORLD, rank < ranks ? 0 : MPI_UNDEFINED, rank, &comm_);
+  const auto at = std::find(ranks.begin(), ranks.end(), rank);
+  MPI_Comm_split(MPI_COMM_WORLD, at != ranks.end() ? 0 : MPI_UNDEFINED,
+                 static_cast<int>(at - ranks.begin()), &comm_);
 }
 
-FirstRanks::~FirstRanks() {
+SubsetRanks::~SubsetRanks() {
   if (comm_ != MPI_COMM_NULL) MPI_Comm_free(&comm_);
+}
+
+std::vector<RankPlace> rank_places(MPI_Comm comm) {
+  const HostRanks host(comm);
+  int ranks = 0;
+  MPI_Comm_size(comm, &ranks);
+  int mine[2] = {0, socket_of(allowed_cpus())};
+  MPI_Comm_rank(comm, &mine[0]);
+  MPI_Bcast(mine, 1, MPI_INT, 0, host.comm());  // the lowest rank of the host has rank 0 in it
+  std::vector<int> all(2 * static_cast<std::size_t>(ranks));
+  MPI_Allgather(mine, 2, MPI_INT, all.data(), 2, MPI_INT, comm);
+  std::vector<RankPlace> places;
+  for (std::size_t i = 0; i < all.size(); i += 2) places.push_back({all[i], all[i + 1]});
+  return places;
 }
 
 bool oversubscribed(MPI_Comm comm) {
@@ -84,15 +100,6 @@ bool oversubscribed(MPI_Comm comm) {
   int crowded = ranks_here > cores ? 1 : 0, anywhere = 0;
   MPI_Allreduce(&crowded, &anywhere, 1, MPI_INT, MPI_MAX, comm);
   return anywhere != 0;
-}
-
-int count_hosts(MPI_Comm comm) {
-  const HostRanks host(comm);
-  int rank_here = 0, hosts = 0;
-  MPI_Comm_rank(host.comm(), &rank_here);
-  const int first = rank_here == 0 ? 1 : 0;
-  MPI_Allreduce(&first, &hosts, 1, MPI_INT, MPI_SUM, comm);
-  return hosts;
 }
 
 }  // namespace limen::probes

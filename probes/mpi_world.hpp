@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "probes/mpi_subsets.hpp"
 
 namespace limen::probes {
 
@@ -29,24 +32,24 @@ class MpiWorld {
   int rank_ = 0, size_ = 1;
 };
 
-// The first `ranks` ranks of the world, as a communicator; MPI_COMM_NULL at the others.
-class FirstRanks {
+// Some ranks of the world, in this order, as a communicator; MPI_COMM_NULL at the others.
+class SubsetRanks {
  public:
-  explicit FirstRanks(int ranks);
-  ~FirstRanks();
-  FirstRanks(const FirstRanks&) = delete;
-  FirstRanks& operator=(const FirstRanks&) = delete;
+  explicit SubsetRanks(const std::vector<int>& ranks);  // collective over the world
+  ~SubsetRanks();
+  SubsetRanks(const SubsetRanks&) = delete;
+  SubsetRanks& operator=(const SubsetRanks&) = delete;
   MPI_Comm comm() const { return comm_; }
 
  private:
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
+// Collective. Where every rank runs.
+std::vector<RankPlace> rank_places(MPI_Comm comm);
+
 // Collective. True at every rank if any host has more ranks than cores that its ranks, taken
 // together, may use.
 bool oversubscribed(MPI_Comm comm);
-
-// Collective. The number of hosts.
-int count_hosts(MPI_Comm comm);
 
 }  // namespace limen::probes

@@ -43,8 +43,10 @@ struct Case {
 struct Probe {
   std::string name;
   std::string question;
-  std::vector<Case> (*cases)(Bench&);  // on the CPU; null: a probe of GPUs
+  std::vector<Case> (*cases)(Bench&);  // on the CPU; null: a probe of GPUs, or of MPI ranks
   std::vector<Case> (*gpu_cases)(GpuBench&) = nullptr;
+
+  bool between_ranks() const { return !cases && !gpu_cases; }  // measured by mpi_probes.hpp
 };
 
 }  // namespace limen::probes

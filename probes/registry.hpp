@@ -1,5 +1,5 @@
-// All probes that run in this process, in one table. (Self-registration vanishes from static
-// libraries.)
+// All probes in one table: those of this process, then those of MPI ranks. (Self-registration
+// vanishes from static libraries.)
 #pragma once
 
 #include <span>

@@ -44,7 +44,8 @@ struct Parts {
 };
 Parts split(const std::vector<const Probe*>& probes) {
   Parts parts;
-  for (const auto* probe : probes) (probe->gpu_cases ? parts.gpu : parts.cpu).push_back(probe);
+  for (const auto* probe : probes)
+    if (!probe->between_ranks()) (probe->gpu_cases ? parts.gpu : parts.cpu).push_back(probe);
   return parts;
 }
 

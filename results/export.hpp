@@ -14,5 +14,6 @@ std::string to_csv(const Run& run);     // one row a sample
 std::string to_stream(const Run& run);  // STREAM's table, of the largest arrays with all threads
 std::string to_osu(
     const Run& run);  // the OSU benchmarks' tables, of the collectives and the ping-pong
+std::string to_nccl_tests(const Run& run);  // those of nccl-tests, out of place
 
 }  // namespace limen::results

@@ -1,7 +1,8 @@
 // Stands in for `limen` where tests need one.
-//   DRIVER probe --mpi-rank --into DIR [--quick] [--seed N]   a rank, as our launcher starts it
-//   DRIVER run DIR SECONDS                                    the launcher: prints what it notes
-// TEST_MPI_FAULT=kill or =stop makes rank 1 do that to itself after a third of a second.
+//   DRIVER probe --mpi-rank --into DIR [OPTIONS] [NAMES]   a rank, as our launcher starts it
+//   DRIVER run DIR SECONDS                                 the launcher: prints what it notes
+// TEST_MPI_FAULT=kill or =stop makes rank 1 (or TEST_MPI_FAULT_RANK) do that to itself in the
+// eighth visit.
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "model/error.hpp"
 #include "probes/mpi_probes.hpp"
+#include "probes/mpi_watch.hpp"
 
 // A sanitizer's leak check asks this. MPI libraries keep memory until the end.
 extern "C" int __lsan_is_turned_off() { return 1; }
@@ -24,10 +26,13 @@ using namespace limen;
 void plan_fault() {
   const char* fault = std::getenv("TEST_MPI_FAULT");
   const auto launch = probes::launched_by();
-  if (fault == nullptr || !launch || launch->rank != 1) return;
+  const char* rank = std::getenv("TEST_MPI_FAULT_RANK");
+  if (fault == nullptr || !launch || launch->rank != (rank != nullptr ? std::atoi(rank) : 1))
+    return;
   const int signal = std::string(fault) == "kill" ? SIGKILL : SIGSTOP;
   std::thread([signal] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(330));
+    while (probes::progress_of_rank.load() >> 32 < 8)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     kill(getpid(), signal);
   }).detach();
 }
@@ -39,6 +44,9 @@ int be_rank(int argc, char** argv) {
     const std::string option = argv[i];
     if (option == "--quick") plan.quick = true;
     if (option == "--into" && i + 1 < argc) into = argv[++i];
+    if (option == "--verify") plan.verify_only = true;
+    if (option.rfind("mpi.", 0) == 0) plan.names.push_back(option);
+    if (option == "--rank-timeout" && i + 1 < argc) plan.patience = std::stod(argv[++i]);
     if (option == "--seed" && i + 1 < argc) plan.seed = std::stoull(argv[++i]);
   }
   plan_fault();

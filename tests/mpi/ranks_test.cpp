@@ -5,13 +5,16 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include "kernels/mpi/allreduce.hpp"
 #include "kernels/mpi/barrier.hpp"
+#include "kernels/mpi/blocks.hpp"
 #include "kernels/mpi/pingpong.hpp"
+#include "probes/mpi_builds.hpp"
 #include "probes/mpi_clock.hpp"
 #include "probes/mpi_decode.hpp"
 #include "probes/mpi_window.hpp"
@@ -50,6 +53,74 @@ TEST(MpiKernels, RightResultsPass) {
 TEST(MpiKernels, PlantedWrongResultsAreCaught) {
   EXPECT_FALSE(AllReduce(MPI_COMM_WORLD, 4096, own_share_only).verify());
   EXPECT_EQ(AllReduce(MPI_COMM_WORLD, 4096, off_by_one_at_the_end).verify(), rank() == 0);
+}
+
+using kernels::mpi::Blocks;
+
+TEST(MpiKernels, BlocksArriveWhereTheyShould) {
+  for (const auto* kind : {&kernels::mpi::all_gather, &kernels::mpi::reduce_scatter,
+                           &kernels::mpi::all_to_all, &kernels::mpi::broadcast})
+    for (std::size_t bytes : {std::size_t{8}, std::size_t{4096}, std::size_t{1} << 20})
+      EXPECT_TRUE(Blocks(*kind, MPI_COMM_WORLD, bytes).verify()) << bytes;
+  EXPECT_TRUE(kernels::mpi::Exchange(MPI_COMM_WORLD, 4096).verify());
+}
+
+// What is right of the one is wrong of the other, or of another root.
+TEST(MpiKernels, PlantedWrongBlocksAreCaught) {
+  const auto with = [](kernels::mpi::BlockKind kind, auto run) {
+    kind.run = run;
+    return kind;
+  };
+  const auto nothing = [](const float*, float*, int, MPI_Comm) {};
+  const auto swapped = [](const float* in, float* out, int block, MPI_Comm comm) {
+    MPI_Alltoall(in, block, MPI_FLOAT, out, block, MPI_FLOAT, comm);
+    for (int i = 0; i < block; ++i) std::swap(out[i], out[block + i]);
+  };
+  const auto gathered_backwards = [](const float* in, float* out, int block, MPI_Comm comm) {
+    MPI_Allgather(in, block, MPI_FLOAT, out, block, MPI_FLOAT, comm);
+    std::reverse(out, out + 2 * block);
+  };
+  const auto from_the_last = [](const float*, float* out, int block, MPI_Comm comm) {
+    MPI_Bcast(out, 2 * block, MPI_FLOAT, 1, comm);
+  };
+  const auto not_summed = [](const float* in, float* out, int block, MPI_Comm comm) {
+    MPI_Scatter(in, block, MPI_FLOAT, out, block, MPI_FLOAT, 0, comm);
+  };
+  using namespace kernels::mpi;
+  EXPECT_FALSE(Blocks(with(all_gather, nothing), MPI_COMM_WORLD, 4096).verify());
+  EXPECT_FALSE(Blocks(with(all_gather, gathered_backwards), MPI_COMM_WORLD, 4096).verify());
+  EXPECT_FALSE(Blocks(with(all_to_all, swapped), MPI_COMM_WORLD, 4096).verify());
+  EXPECT_FALSE(Blocks(with(broadcast, from_the_last), MPI_COMM_WORLD, 4096).verify());
+  EXPECT_FALSE(Blocks(with(reduce_scatter, not_summed), MPI_COMM_WORLD, 4096).verify());
+}
+
+TEST(MpiKernels, VectorsHaveAnElementForEachRank) {
+  EXPECT_EQ(kernels::mpi::divisible(8, 3), 0u);
+  EXPECT_EQ(kernels::mpi::divisible(16, 3), 12u);
+  EXPECT_EQ(kernels::mpi::divisible(1 << 20, 4), std::size_t{1} << 20);
+}
+
+TEST(MpiKernels, ClaimsOfBlocks) {
+  using namespace kernels::mpi;
+  const auto is = [](const model::Work& w, double read, double written, double flops) {
+    EXPECT_EQ(w.read.in(model::bytes), read);
+    EXPECT_EQ(w.written.in(model::bytes), written);
+    EXPECT_EQ(w.flops.in(model::flops), flops);
+  };
+  is(Blocks::claim(all_gather, 4096, 4), 1024, 4096, 0);
+  is(Blocks::claim(reduce_scatter, 4096, 4), 4096, 1024, 768);
+  is(Blocks::claim(all_to_all, 4096, 4), 4096, 4096, 0);
+  is(Blocks::claim(broadcast, 4096, 4), 4096, 4096, 0);
+}
+
+TEST(MpiTimer, TheBarrierMethodHasItsSamplesToo) {
+  probes::WindowTimer timer(MPI_COMM_WORLD, results::oversubscribed);
+  AllReduce operation(MPI_COMM_WORLD, 1024);
+  const results::Visit visit = timer.time_between_barriers(operation, {0.01, 5, 50, 1});
+  if (rank() != 0) return;
+  EXPECT_GE(visit.seconds.size(), 5u);
+  EXPECT_EQ(visit.marks.size(), visit.seconds.size());
+  for (double s : visit.seconds) EXPECT_GT(s, 0);
 }
 
 TEST(MpiKernels, Claims) {
@@ -105,6 +176,16 @@ TEST(MpiClockLive, AKnownOffsetIsRecovered) {
   EXPECT_LT(offsets[1].error, 1e8);
 }
 
+TEST(MpiBuilds, RankZeroKnowsThemAll) {
+  const auto builds = probes::gather_builds(
+      {"limen " + std::to_string(rank()), std::string(300, 'x'), "host"}, MPI_COMM_WORLD);
+  if (rank() != 0) return;
+  ASSERT_EQ(builds.size(), 2u);
+  EXPECT_EQ(builds[1].limen, "limen 1");
+  EXPECT_EQ(builds[1].cpu, std::string(127, 'x'));
+  EXPECT_NE(probes::different_limens(builds), "");
+}
+
 // Whole decode steps over two ranks, each checked against plain arithmetic before it is timed.
 TEST(MpiDecode, StepsOfSlicesAreRightAndTimed) {
   int number = getpid();  // rank 0's, for both
@@ -140,8 +221,11 @@ TEST(MpiDecode, StepsOfSlicesAreRightAndTimed) {
 }
 
 TEST(MpiWorld, Ranks) {
-  EXPECT_EQ(probes::count_hosts(MPI_COMM_WORLD), 1);
-  const probes::FirstRanks one(1);
+  const auto places = probes::rank_places(MPI_COMM_WORLD);
+  ASSERT_EQ(places.size(), 2u);
+  EXPECT_EQ(probes::count_nodes(places), 1);
+  EXPECT_EQ(places[1].node, 0);
+  const probes::SubsetRanks one({0});
   EXPECT_EQ(one.comm() == MPI_COMM_NULL, rank() != 0);
 }
 

@@ -73,11 +73,49 @@ TEST(Export, OsuPrintsItsTable) {
                         "1024                   2000.00             2000.00\n"));
 }
 
+Measurement collective(const char* probe, std::int64_t ranks, std::int64_t bytes, double seconds,
+                       const char* timing = nullptr) {
+  Parameters parameters{{"ranks", ranks}, {"bytes", bytes}};
+  if (timing) parameters["timing"] = std::string(timing);
+  return {probe, parameters, {}, Samples{{{0, 1, {seconds}, {}}}, ""}};
+}
+
+// OSU names what a rank puts in, or one of its messages.
+TEST(Export, OsuCountsBlocksAndKeepsTheBarrierMethodApart) {
+  results::Run run;
+  run.measurements = {collective("mpi.allgather", 4, 4096, 2e-6),
+                      collective("mpi.reducescatter", 4, 4096, 3e-6),
+                      collective("mpi.allgather", 4, 4096, 5e-6, "barriers")};
+  const std::string text = to_osu(run);
+  EXPECT_THAT(text, HasSubstr("MPI Allgather Latency (limen ), 4 ranks\n"
+                              "# Size         Avg Latency(us)    P50 Tail Lat(us)\n"
+                              "1024                      2.00                2.00\n"));
+  EXPECT_THAT(text, HasSubstr("MPI Allgather Latency between barriers (limen ), 4 ranks\n"
+                              "# Size         Avg Latency(us)    P50 Tail Lat(us)\n"
+                              "1024                      5.00                5.00\n"));
+  EXPECT_THAT(text, HasSubstr("\n4096                      3.00                3.00\n"));
+}
+
+TEST(Export, NcclTestsPrintsBandwidthOfTheBus) {
+  results::Run run;
+  run.measurements = {collective("mpi.allreduce", 4, 1'000'000, 1e-3),
+                      collective("mpi.allreduce", 4, 1'000'000, 7e-3, "barriers"),
+                      collective("mpi.alltoall", 4, 1'000'000, 1e-3)};
+  const std::string text = to_nccl_tests(run);
+  // 1 MB in a millisecond is 1 GB/s; 2 (p - 1) / p of it and (p - 1) / p pass a link.
+  EXPECT_THAT(text, HasSubstr("     1000000        250000     float     sum      -1  1000.00    "
+                              "1.00    1.50      0\n"));
+  EXPECT_THAT(text, HasSubstr("     1000000         62500     float    none      -1  1000.00    "
+                              "1.00    0.75      0\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("7000.00")));
+}
+
 TEST(Export, SaysWhenThereIsNothingOfItsKind) {
   results::Run empty;
   empty.directory = "made";
   EXPECT_THROW(to_stream(empty), Error);
   EXPECT_THROW(to_osu(empty), Error);
+  EXPECT_THROW(to_nccl_tests(empty), Error);
   EXPECT_EQ(json::parse(to_gbench(empty))["benchmarks"].size(), 0u);
 }
 
