@@ -144,6 +144,18 @@ model::Machine named_machine(const std::string& name, const std::string& engine)
   return cards::with_laws(std::move(m), cards::built_in_laws(), engine.empty() ? "none" : engine);
 }
 
+std::vector<model::Machine> named_machines(const CaseOptions& o) {
+  std::vector<model::Machine> machines, networks;
+  for (const auto& name : o.networks) networks.push_back(cards::find_network(name));
+  for (const auto& name : o.machines) {
+    machines.push_back(named_machine(name, o.engine));
+    for (const auto& n : networks) cards::connect(machines.back(), n);
+    for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
+    cards::check_tiers(machines.back(), "--set");
+  }
+  return machines;
+}
+
 model::Format parse_weight_format(const std::string& word, const std::string& where) {
   return parse_format(word, where, model::weight_formats);
 }
@@ -260,14 +272,7 @@ void for_each_setting(const CaseOptions& o,
             fmt::format("--pp {}: {} has only {} layers", s.pp, name, models.back().layers()));
     }
   }
-  std::vector<model::Machine> machines, networks;
-  for (const auto& name : o.networks) networks.push_back(cards::find_network(name));
-  for (const auto& name : o.machines) {
-    machines.push_back(named_machine(name, o.engine));
-    for (const auto& n : networks) cards::connect(machines.back(), n);
-    for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
-    cards::check_tiers(machines.back(), "--set");
-  }
+  const auto machines = named_machines(o);
   const auto drafted = drafts(o);
   const bool any = std::any_of(drafted.begin(), drafted.end(), [](int k) { return k > 0; });
   if (!any && (!o.acceptance.empty() || o.draft_model != CaseOptions().draft_model))

@@ -28,6 +28,9 @@ struct CaseOptions {
 // and gets the laws of its kind and, if one is named, of a serving engine. Throws Error.
 model::Machine named_machine(const std::string& name, const std::string& engine = "");
 
+// Those of the options, with their networks and settings. Throws Error.
+std::vector<model::Machine> named_machines(const CaseOptions& options);
+
 // Words of the command line; `where` begins the error's line. Throw Error.
 model::Format parse_weight_format(const std::string& word, const std::string& where);
 model::Format parse_kv_format(const std::string& word, const std::string& where);

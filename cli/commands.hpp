@@ -20,6 +20,7 @@ void add_import(CLI::App& app, Exit& code);     // other benchmarks' output -> a
 void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
 void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
 void add_serve(CLI::App& app, Exit& code);      // users and requests -> frontier
+void add_plot(CLI::App& app, Exit& code);       // the same, drawn
 void add_limits(CLI::App& app, Exit& code);     // what each resource buys
 void add_sweep(CLI::App& app, Exit& code);      // a grid of cases
 void add_findings(CLI::App& app, Exit& code);   // claims, computed

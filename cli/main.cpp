@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   cli::add_calibrate(app, code);
   cli::add_predict(app, code);
   cli::add_serve(app, code);
+  cli::add_plot(app, code);
   cli::add_limits(app, code);
   cli::add_sweep(app, code);
   cli::add_findings(app, code);

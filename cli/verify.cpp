@@ -13,6 +13,7 @@
 #include "cli/verify_against.hpp"
 #include "cli/verify_cases.hpp"
 #include "cli/verify_report.hpp"
+#include "cli/write_file.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "model/cards/units.hpp"
@@ -165,7 +166,8 @@ Exit run(const Arguments& a) {
   }
   if (cases.empty()) return Exit::nothing_to_run;
   fmt::print("{}", a.json ? verified_json(cases) : verified_text(cases));
-  if (!a.svg.empty() && errors_of(cases).n > 0) write_svg(a.svg, cases);
+  if (!a.svg.empty() && errors_of(cases).n > 0)
+    write_file(a.svg, report::to_svg(verified_chart(cases)));
   return Exit::ok;
 }
 

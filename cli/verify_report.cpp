@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/text_table.hpp"
-#include "model/error.hpp"
+#include "report/agreement.hpp"
 
 namespace limen::cli {
 namespace {
@@ -209,65 +208,17 @@ std::string verified_json(const std::vector<VerifiedCase>& cases) {
   return out.dump(1) + "\n";
 }
 
-void write_svg(const std::string& file, const std::vector<VerifiedCase>& cases) {
-  constexpr double size = 480, margin = 60;
-  double least = INFINITY, most = 0;
+report::Chart verified_chart(const std::vector<VerifiedCase>& cases) {
+  std::vector<report::Compared> compared;
   for (const auto& c : cases) {
     if (!c.timed()) continue;
-    least = std::min({least, c.low, c.measured.median});
-    most = std::max({most, c.high, c.measured.median});
+    compared.push_back({model::name(c.format) + std::string(c.tp > 1 ? ", several ranks" : ""),
+                        fmt::format("{} on {}, tp {}, batch {}, context {}", c.model, c.machine,
+                                    c.tp, c.point.sequences, c.point.context),
+                        c.predicted, c.low, c.high, c.measured.median});
   }
-  const double from = std::floor(std::log10(least)), to = std::ceil(std::log10(most));
-  const auto at = [&](double seconds) {
-    return (std::log10(seconds) - from) / std::max(1.0, to - from) * (size - 2 * margin);
-  };
-  const auto x = [&](double s) { return margin + at(s); };
-  const auto y = [&](double s) { return size - margin - at(s); };
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {0:.0f}\" "
-      "font-family=\"sans-serif\" font-size=\"12\">\n"
-      "<title>Measured over predicted time of a decode step</title>\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      size);
-  const auto line = [&](double x0, double y0, double x1, double y1, const char* style) {
-    out += fmt::format(
-        "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\"/>\n", x0, y0,
-        x1, y1, style);
-  };
-  for (double decade = from; decade <= to; ++decade) {
-    const double s = std::pow(10, decade);
-    line(x(s), margin, x(s), size - margin, "#ddd");
-    line(margin, y(s), size - margin, y(s), "#ddd");
-    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x(s),
-                       size - margin + 18, time_text(s));
-    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-                       margin - 6, y(s) + 4, time_text(s));
-  }
-  const double first = std::pow(10, from), last = std::pow(10, to);
-  line(x(first), y(first), x(last), y(last), "black");
-  for (const auto& c : cases) {
-    if (!c.timed()) continue;
-    const char* colour = c.format == model::Format::bf16   ? "#1b6ca8"
-                         : c.format == model::Format::int8 ? "#d1495b"
-                                                           : "#2e8b57";
-    line(x(c.low), y(c.measured.median), x(c.high), y(c.measured.median), colour);
-    out +=
-        fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"{}/>\n", x(c.predicted),
-                    y(c.measured.median), colour, c.tp > 1 ? " fill-opacity=\"0.5\"" : "");
-  }
-  out += fmt::format(
-      "<text x=\"{0:.0f}\" y=\"{1:.0f}\" text-anchor=\"middle\">predicted, with 90 % "
-      "interval</text>\n"
-      "<text x=\"{2}\" y=\"{0:.0f}\" text-anchor=\"middle\" transform=\"rotate(-90 {2} "
-      "{0:.0f})\">measured</text>\n"
-      "<text x=\"{3:.0f}\" y=\"30\">blue bf16, red int8, green int4; pale: several "
-      "ranks</text>\n</svg>\n",
-      size / 2, size - 20, 14, margin);
-  std::ofstream stream(file, std::ios::binary);
-  stream << out;
-  stream.close();
-  if (!stream)
-    throw Error(file + ": cannot be written; choose a folder with room that you may write to");
+  return report::agreement("A decode step: measured against predicted", text_of(errors_of(cases)),
+                           compared);
 }
 
 }  // namespace limen::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/verify_cases.hpp"
+#include "report/plot.hpp"
 #include "results/statistics.hpp"
 
 namespace limen::cli {
@@ -48,7 +49,7 @@ ErrorSummary errors_of(const std::vector<VerifiedCase>& cases);
 
 std::string verified_text(const std::vector<VerifiedCase>& cases);
 std::string verified_json(const std::vector<VerifiedCase>& cases);
-// Measured over predicted, deterministic. Error if the file cannot be written.
-void write_svg(const std::string& file, const std::vector<VerifiedCase>& cases);
+// Without the cases that were not timed.
+report::Chart verified_chart(const std::vector<VerifiedCase>& cases);
 
 }  // namespace limen::cli

@@ -1,13 +1,14 @@
 #include "report/roofline.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
 
-#include "model/cards/units.hpp"
-#include "report/escape.hpp"
+#include "model/tiers.hpp"
+#include "report/case_words.hpp"
+#include "report/parameters.hpp"
+#include "report/plot_axis.hpp"
 #include "results/statistics.hpp"
 
 namespace limen::report {
@@ -15,47 +16,160 @@ namespace {
 
 using namespace model;
 
-constexpr double width = 860, height = 480, left = 80, right = 150, top = 20, bottom = 56;
-
-// Okabe and Ito's colours, told apart by colour-blind eyes too.
-const std::map<std::string, std::string> colours = {{"fp64", "#999999"},
-                                                    {"fp32", "#0072b2"},
-                                                    {"bf16", "#009e73"},
-                                                    {"int8", "#d55e00"},
-                                                    {"int4", "#cc79a7"}};
-
-std::string colour(const std::string& series) {
-  const auto it = colours.find(series);
-  return it == colours.end() ? "#555555" : it->second;
-}
-
-// Decades that hold all values, as exponents.
-struct Axis {
-  double low, high, from, to;  // exponents, pixels
-  double at(double v) const { return from + (std::log10(v) - low) / (high - low) * (to - from); }
+struct Roof {
+  std::string name;
+  double value;  // bytes/s or FLOP/s
 };
 
-std::string text(double x, double y, const std::string& anchor, const std::string& words,
-                 const std::string& more = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y,
-                     anchor, more, escape(words));
+std::vector<Roof> memory_roofs(const Machine& m) {
+  std::vector<Roof> out;
+  const auto add = [&](const char* of, const Parameter<BytesPerSecond>& b) {
+    const double v = b.value.in(bytes_per_second);
+    out.push_back({fmt::format("{} {}", of, bandwidth_text(v)), v});
+  };
+  if (has_sram(m)) add("SRAM", *m.sram_bandwidth);
+  add("memory", *m.memory_bandwidth);
+  if (has_host(m)) add("host memory", *m.host_bandwidth);
+  return out;
 }
 
-std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
-  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1,
-                     x2, y2, style);
+// Formats that reach the same peak share a roof.
+std::vector<Roof> compute_roofs(const Machine& m) {
+  std::map<double, std::string> names;
+  for (Format f : formats) {
+    if (const auto& p = m.compute[static_cast<int>(f)]) {
+      std::string& known = names[p->value.in(flops_per_second)];
+      known += (known.empty() ? "" : ", ") + std::string(name(f));
+    }
+  }
+  std::vector<Roof> out;
+  for (const auto& [v, formats_of] : names)
+    out.push_back({fmt::format("{} {}", formats_of, flops_text(v)), v});
+  return out;
 }
 
-std::string word(const results::Parameters& p, const char* key) {
-  const auto it = p.find(key);
-  const auto* s = it == p.end() ? nullptr : std::get_if<std::string>(&it->second);
-  return s ? *s : "";
+// What the marks span; the rate down to what memory gives at the lowest intensity.
+struct Span {
+  double low = INFINITY, high = 0;
+  void hold(double v) {
+    if (drawable(v)) low = std::min(low, v), high = std::max(high, v);
+  }
+};
+
+void add_roofs(Chart& chart, const Machine& m) {
+  const auto memory = memory_roofs(m), compute = compute_roofs(m);
+  Span x, y;
+  for (const auto& s : chart.series) {
+    for (const auto& mark : s.marks)
+      x.hold(mark.at.x), y.hold(mark.low.y), y.hold(mark.high.y), y.hold(mark.at.y);
+  }
+  if (chart.series.empty()) x.hold(1);
+  for (const auto& roof : compute) {
+    y.hold(roof.value);
+    for (const auto& b : memory) x.hold(roof.value / b.value);
+  }
+  const double slowest = memory.back().value, fastest = memory.front().value;
+  x = {x.low / 3, x.high * 8};
+  y.hold(slowest * x.low);
+  const double top = compute.empty() ? fastest * x.high : compute.back().value;
+  y.hold(top);
+  chart.x.low = x.low, chart.x.high = x.high;
+  chart.y.low = y.low / 1.3, chart.y.high = y.high * 1.8;
+
+  std::vector<Series> roofs;
+  for (const auto& b : memory) {
+    const double first = std::max(x.low, chart.y.low / b.value), last = top / b.value;
+    // Named in the lower half, where no other roof is.
+    const double middle = std::pow(first, 0.6) * std::pow(last, 0.4);
+    Series s{b.name, ink, Series::Join::line, Series::Show::nothing, {}, 1};
+    for (double at : {first, middle, last}) s.marks.push_back({{at, at * b.value}});
+    roofs.push_back(std::move(s));
+  }
+  for (const auto& c : compute) {
+    Series s{c.name, ink, Series::Join::line, Series::Show::nothing, {}, 1};
+    for (double at : {c.value / fastest, x.high}) s.marks.push_back({{at, c.value}});
+    roofs.push_back(std::move(s));
+  }
+  chart.series.insert(chart.series.begin(), roofs.begin(), roofs.end());
 }
 
-std::int64_t integer(const results::Parameters& p, const char* key) {
-  const auto it = p.find(key);
-  const auto* n = it == p.end() ? nullptr : std::get_if<std::int64_t>(&it->second);
-  return n ? *n : 0;
+void add_measured(Chart& chart, const std::vector<RooflinePoint>& points, int& hue) {
+  std::map<std::string, Series> by_format;
+  for (const auto& p : points) {
+    Mark m{{p.intensity, p.rate}};
+    m.note = fmt::format("{} {}: {} at {:.3g} FLOP/B", p.series, p.label, flops_text(p.rate),
+                         p.intensity);
+    m.low.y = p.low, m.high.y = p.high;
+    by_format[p.series].marks.push_back(std::move(m));
+  }
+  for (auto& [format, s] : by_format) {
+    s.name = "measured, " + format;
+    s.hue = hue++;
+    std::stable_sort(s.marks.begin(), s.marks.end(),
+                     [](const Mark& a, const Mark& b) { return a.at.x < b.at.x; });
+    s.named_at = s.marks.size() - 1;
+    chart.series.push_back(std::move(s));
+  }
+}
+
+// A series for each operator and the whole step; along it only the batch changes.
+void add_steps(Chart& chart, const std::vector<PlottedCase>& cases, int& hue) {
+  std::vector<PredictedCase> predicted;
+  for (const auto& c : cases) predicted.push_back(c.predicted);
+  const CaseWords words(predicted);
+  chart.subtitle = words.common();
+  std::vector<Series> all;
+  std::map<std::string, int> hue_of;  // the same operator looks the same in all cases
+  std::size_t unfit = 0;
+  const auto add = [&](const std::string& part, const PlottedCase& c, double work, double moved,
+                       double time) -> Mark& {
+    const std::string apart = words.of(c.predicted, {Fact::batch});
+    const std::string series = part + (apart.empty() ? "" : ", " + apart);
+    auto at =
+        std::find_if(all.begin(), all.end(), [&](const Series& s) { return s.name == series; });
+    if (at == all.end()) {
+      const auto [known, first] = hue_of.emplace(part, hue);
+      if (first) ++hue;
+      all.push_back({series, known->second, Series::Join::line});
+      at = all.end() - 1;
+    }
+    Mark m{{work / moved, work / time}};
+    if (words.of(c.predicted) != apart) m.label = words_of(c.predicted, Fact::batch);
+    m.note = fmt::format("{}, {}: {} at {:.3g} FLOP/B", series, words_of(c.predicted, Fact::batch),
+                         flops_text(work / time), work / moved);
+    at->marks.push_back(std::move(m));
+    return at->marks.back();
+  };
+  for (const auto& c : cases) {
+    const auto& p = c.predicted.prediction;
+    if (!p.fits) {
+      ++unfit;
+      continue;
+    }
+    double work = 0, moved = 0;
+    for (const auto& part : c.parts) {
+      work += part.flops, moved += part.bytes;
+      add(part.name, c, part.flops, part.bytes, part.seconds);
+    }
+    const double tokens = p.tokens_per_step;
+    Mark& step = add("whole step", c, work, moved, tokens / p.utps);
+    step.low.y = work * p.utps_low / tokens, step.high.y = work * p.utps_high / tokens;
+    chart.description +=
+        fmt::format("{}: {} at {:.3g} FLOP/B; {} binds. ", words_of(c.predicted, Fact::batch),
+                    flops_text(step.at.y), step.at.x, report::words(p.limits.binding));
+  }
+  if (unfit > 0) chart.subtitle += fmt::format("; {} of {} cases do not fit", unfit, cases.size());
+  for (auto& s : all) {
+    // Where the batch changes nothing it needs no mention.
+    const Spot first = s.marks.front().at;
+    if (std::all_of(s.marks.begin(), s.marks.end(), [&](const Mark& m) {
+          return std::abs(m.at.x / first.x - 1) < 0.1 && std::abs(m.at.y / first.y - 1) < 0.1;
+        })) {
+      for (auto& m : s.marks) m.label.clear();
+    }
+    s.named_at = s.marks.size() - 1;
+    chart.series.push_back(std::move(s));
+  }
 }
 
 }  // namespace
@@ -84,91 +198,24 @@ std::vector<RooflinePoint> roofline_points(const std::vector<results::Measuremen
   return out;
 }
 
-std::string roofline_svg(const Machine& m, const std::vector<RooflinePoint>& points) {
-  if (!m.memory_bandwidth) return "";
-  const double bandwidth = m.memory_bandwidth->value.in(bytes_per_second);
-  std::map<std::string, double> peaks;
-  for (Format f : formats) {
-    if (const auto& p = m.compute[static_cast<int>(f)])
-      peaks[name(f)] = p->value.in(flops_per_second);
-  }
-  double x_low = 0.25, x_high = 64, y_low = bandwidth * x_low, y_high = bandwidth;
-  for (const auto& [_, p] : peaks) {
-    x_high = std::max(x_high, 4 * p / bandwidth);
-    y_high = std::max(y_high, p);
-  }
-  for (const auto& p : points) {
-    x_low = std::min(x_low, p.intensity);
-    x_high = std::max(x_high, p.intensity);
-    y_low = std::min(y_low, p.low);
-    y_high = std::max(y_high, p.high);
-  }
-  const Axis x{std::floor(std::log10(x_low)), std::ceil(std::log10(x_high)), left, width - right};
-  const Axis y{std::floor(std::log10(y_low)), std::ceil(std::log10(y_high)), height - bottom, top};
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" role=\"img\" "
-      "font-family=\"system-ui, sans-serif\" "
-      "font-size=\"12\" fill=\"currentColor\">\n<title>Roofline of {2}</title>\n",
-      width, height, escape(m.name));
-  const std::string grid = "stroke=\"currentColor\" stroke-opacity=\"0.15\"";
-  for (double e = x.low; e <= x.high; ++e) {
-    const double at = x.at(std::pow(10, e));
-    out += line(at, top, at, height - bottom, grid) +
-           text(at, height - bottom + 18, "middle", fmt::format("{:g}", std::pow(10, e)));
-  }
-  for (double e = y.low; e <= y.high; ++e) {
-    const double at = y.at(std::pow(10, e));
-    out += line(left, at, width - right, at, grid) +
-           text(left - 8, at + 4, "end", cards::to_text(flops_per_second(std::pow(10, e)), 3));
-  }
-  out += text((left + width - right) / 2, height - 12, "middle", "arithmetic intensity, FLOP/B");
-
-  // The slanted roof, up to the highest peak, and a flat one for each distinct peak.
-  double highest = bandwidth;
-  for (const auto& [_, p] : peaks) highest = std::max(highest, p);
-  const double x0 = std::pow(10, x.low), y0 = std::max(x0 * bandwidth, std::pow(10, y.low));
-  const std::string roof = "stroke=\"currentColor\" stroke-width=\"1.5\"";
-  out += line(x.at(y0 / bandwidth), y.at(y0), x.at(highest / bandwidth), y.at(highest), roof);
-  const double mid = std::sqrt(y0 * highest);
-  const double slope =
-      std::atan2(y.at(highest) - y.at(y0), x.at(highest / bandwidth) - x.at(y0 / bandwidth)) * 180 /
-      M_PI;
-  const double mx = x.at(mid / bandwidth), my = y.at(mid) - 7;
-  out += text(mx, my, "middle", "memory " + cards::to_text(m.memory_bandwidth->value, 3),
-              fmt::format(" transform=\"rotate({:.1f} {:.1f} {:.1f})\"", slope, mx, my));
-  std::map<double, std::string> flat;
-  for (const auto& [f, p] : peaks) flat[p] += (flat[p].empty() ? "" : ", ") + f;
-  double last_label = 1e9;
-  for (auto it = flat.rbegin(); it != flat.rend(); ++it) {
-    const double at = y.at(it->first);
-    out += line(x.at(it->first / bandwidth), at, width - right, at, roof);
-    const double label = std::min(std::max(at + 4, last_label > 1e8 ? 0 : last_label + 14), height);
-    out += text(width - right + 6, label, "start",
-                it->second + " " + cards::to_text(flops_per_second(it->first), 3));
-    last_label = label;
-  }
-  for (const auto& p : points) {
-    const std::string c = colour(p.series);
-    out +=
-        fmt::format("<g fill=\"{0}\" stroke=\"{0}\"><title>{1} {2}: {3} at {4:.3g} FLOP/B</title>",
-                    c, escape(p.series), escape(p.label),
-                    cards::to_text(flops_per_second(p.rate), 3), p.intensity);
-    out +=
-        line(x.at(p.intensity), y.at(p.low), x.at(p.intensity), y.at(p.high), "stroke-width=\"1\"");
-    out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill-opacity=\"0.7\"/></g>\n",
-                       x.at(p.intensity), y.at(p.rate));
-  }
-  double key = height - bottom - 12;
-  for (auto it = colours.rbegin(); it != colours.rend(); ++it) {
-    if (std::none_of(points.begin(), points.end(),
-                     [&](const auto& p) { return p.series == it->first; }))
-      continue;
-    out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\"/>\n",
-                       width - right - 66, key - 4, it->second);
-    out += text(width - right - 56, key, "start", it->first);
-    key -= 16;
-  }
-  return out + "</svg>\n";
+Chart roofline(const Machine& m, const std::vector<RooflinePoint>& measured,
+               const std::vector<PlottedCase>& cases) {
+  Chart chart;
+  chart.title = "Roofline of " + m.name;
+  chart.interval = measured.empty() ? "90\u00a0% intervals"
+                   : cases.empty()  ? "95\u00a0% intervals of medians"
+                                   : "intervals, 95\u00a0% of medians and 90\u00a0% of predictions";
+  chart.description = "Ceilings of memory and of compute";
+  for (const auto& roofs : {memory_roofs(m), compute_roofs(m)})
+    for (const auto& roof : roofs) chart.description += ", " + roof.name;
+  chart.description += ". ";
+  chart.x = {"arithmetic intensity", "FLOP/B", nullptr};
+  chart.y = {"matrix products of a device", "FLOP/s", flops_text};
+  int hue = 0;
+  if (!cases.empty()) add_steps(chart, cases, hue);
+  add_measured(chart, measured, hue);
+  add_roofs(chart, m);
+  return chart;
 }
 
 }  // namespace limen::report

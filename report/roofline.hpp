@@ -1,11 +1,13 @@
-// The roofline as SVG: attainable FLOP/s against FLOPs per byte, with the ceilings of a machine and
-// measured points.
+// The roofline: attainable FLOP/s against FLOPs per byte, with the ceilings of a machine, measured
+// layers and the operators of predicted steps.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "model/machine.hpp"
+#include "report/plot.hpp"
+#include "report/step_parts.hpp"
 #include "results/measurement.hpp"
 
 namespace limen::report {
@@ -22,7 +24,9 @@ struct RooflinePoint {
 // The cold GEMV and GEMM measurements of a run at its largest number of threads.
 std::vector<RooflinePoint> roofline_points(const std::vector<results::Measurement>& measurements);
 
-// Deterministic; every text is escaped. Empty if the machine has no bandwidth.
-std::string roofline_svg(const model::Machine& machine, const std::vector<RooflinePoint>& points);
+// All of one device. The cases are of this machine; those that do not fit are left out and counted
+// in the subtitle. Of no use without memory.bandwidth.
+Chart roofline(const model::Machine& machine, const std::vector<RooflinePoint>& measured,
+               const std::vector<PlottedCase>& cases);
 
 }  // namespace limen::report

@@ -90,9 +90,7 @@ TEST(Report, TheRooflineShowsEachColdLayerOnce) {
   EXPECT_NEAR(points[0].intensity, 1, 0.01);
   EXPECT_DOUBLE_EQ(points[0].rate, 33.5e6 / 1e-3);
   EXPECT_LE(points[0].low, points[0].rate);
-  const std::string svg = roofline_svg(f.machine, points);
-  EXPECT_EQ(svg, roofline_svg(f.machine, points));
-  EXPECT_THAT(svg, HasSubstr("memory 3.35 TB/s"));
+  EXPECT_THAT(to_svg(roofline(f.machine, points, {})), HasSubstr("memory 3.35 TB/s"));
 }
 
 TEST(Report, TheVerdictNamesTheLimit) {
