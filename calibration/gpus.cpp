@@ -74,6 +74,16 @@ Observations as_devices(const Observations& observed) {
     }
   }
   // Between devices where there are several; else between two blocks of one.
+  for (const Observation* o : observed.of("gpu.attention"))
+    if (o->is("format", "bf16"))
+      take(out, *o, "attention",
+           {{"batch", integer(*o, "sequences")},
+            {"kv_heads", integer(*o, "kv_heads")},
+            {"group", integer(*o, "heads_per_kv")},
+            {"head_dim", std::int64_t{128}},
+            {"context", integer(*o, "context")},
+            {"threads", std::int64_t{1}},
+            {"residence", o->word("residence")}});
   const Cases flags = observed.of("gpu.pingpong");
   const bool several = std::any_of(flags.begin(), flags.end(), [](const Observation* o) {
     return integer(*o, "peer") != integer(*o, "device");

@@ -14,10 +14,12 @@
 #include "cli/verify_cases.hpp"
 #include "cli/verify_report.hpp"
 #include "cli/write_file.hpp"
+#include "kernels/cuda/decoder.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 #include "model/cards/units.hpp"
 #include "model/error.hpp"
+#include "probes/gpu_decode.hpp"
 #include "probes/host.hpp"
 #include "probes/run_probes.hpp"
 #include "results/store.hpp"
@@ -29,7 +31,7 @@ struct Arguments {
   std::vector<std::string> models{"llama-3.2-1b", "llama-3.1-8b", "qwen3-30b-a3b"};
   std::vector<std::string> formats{"bf16", "int8", "int4"}, batches{"1", "8", "64"},
       contexts{"1k", "4k"}, tps{"1", "2"};
-  std::string svg;
+  std::string device{"auto"}, svg;
   std::vector<std::string> machines, against;
   double memory_share = 0.4;
   probes::DecodeOptions options;
@@ -75,13 +77,40 @@ double outgrows_caches(const model::Machine& m) {
   return largest > 0 ? std::max(unknown, times * largest) : unknown;
 }
 
-// Probes and calibrates this machine, with what a decode needs; the run is kept among the others.
-model::Machine calibrated_here(bool quick) {
+// The GPUs to decode on; null: the CPU. Error if GPUs are asked for and none can be used.
+std::unique_ptr<probes::GpuBench> gpus(const Arguments& a) {
+  if (a.device == "cpu") return nullptr;
+  std::string why;
+  auto bench = probes::GpuBench::open({.quick = true, .memory_share = a.memory_share / 2}, why);
+  if (!bench && a.device == "gpu") throw Error("--device gpu: " + why, Exit::nothing_to_run);
+  if (!bench) return nullptr;
+  for (const auto& line : bench->left_out()) fmt::print(stderr, "limen: {}\n", line);
+  for (const auto& d : bench->devices())
+    fmt::print(stderr, "limen: decoding on GPU {}, {}{}\n", d.number(), d.properties().name,
+               d.properties().emulated ? ": EMULATED by a CPU, its times mean nothing" : "");
+  return bench;
+}
+
+// Bytes that are free for a decode on each rank.
+double free_bytes(probes::GpuBench* bench) {
+  if (bench == nullptr) return static_cast<double>(probes::free_memory());
+  std::size_t least = SIZE_MAX;
+  for (const auto& d : bench->devices())
+    least = std::min(least, bench->backend().free_memory(d.number()));
+  return static_cast<double>(least);
+}
+
+// Probes and calibrates this machine (its GPUs, or its CPUs), with what a decode needs; the run is
+// kept among the others.
+model::Machine calibrated_here(bool quick, bool on_gpus) {
   probes::PlanOptions plan;
   plan.quick = quick;
   plan.seconds = quick ? 30 : 120;
   plan.names = {"memory.stream", "sync.pingpong", "sync.barrier", "gemv",
                 "gemm",          "attention",     "compute.fma"};
+  if (on_gpus)
+    plan.names = {"gpu.stream",    "gpu.latency", "gpu.gemv",     "gpu.gemm",
+                  "gpu.attention", "gpu.launch",  "gpu.pingpong", "gpu.allreduce"};
   auto provenance = probes::describe(plan.seed);
   const auto directory = fmt::format("runs/{}-{}", provenance.started, provenance.host);
   auto writer = results::RunWriter::create(directory, provenance);
@@ -89,11 +118,13 @@ model::Machine calibrated_here(bool quick) {
   const auto report = probes::run_probes(plan, writer, provenance);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (report.interrupted) throw Error("interrupted", Exit::failed);
-  std::string note;
-  probes::MpiPlan ranks = mpi_plan(plan);
-  ranks.seconds = quick ? 4 : 15;
-  probes::run_mpi_probes(ranks, directory, note);
-  fmt::print(stderr, "limen: MPI: {}\n", note);
+  if (!on_gpus) {
+    std::string note;
+    probes::MpiPlan ranks = mpi_plan(plan);
+    ranks.seconds = quick ? 4 : 15;
+    probes::run_mpi_probes(ranks, directory, note);
+    fmt::print(stderr, "limen: MPI: {}\n", note);
+  }
   const auto calibration = calibration::calibrate({results::load_run(directory)}, provenance.host);
   for (const auto& w : calibration.notes) fmt::print(stderr, "limen: {}\n", w);
   return calibration.machine;
@@ -121,7 +152,8 @@ Exit run(const Arguments& a) {
   }
   std::vector<model::Machine> machines;
   for (const auto& name : a.machines) machines.push_back(cards::find_machine(name));
-  if (machines.empty()) machines.push_back(calibrated_here(a.quick));
+  const auto bench = a.against.empty() ? gpus(a) : nullptr;
+  if (machines.empty()) machines.push_back(calibrated_here(a.quick, bench != nullptr));
   for (const model::Machine& m : machines) {
     for (model::Format f : formats) {
       if (m.law(f).known()) continue;
@@ -133,7 +165,8 @@ Exit run(const Arguments& a) {
   }
   if (!a.against.empty())
     return verify_against(machines[0], a.against, a.json) ? Exit::ok : Exit::failed;
-  for (model::Machine& m : machines) m = with_wide_activations(m);
+  if (!bench)
+    for (model::Machine& m : machines) m = with_wide_activations(m);
 
   std::vector<probes::DecodePoint> points;
   std::vector<Asked> asked;
@@ -144,18 +177,21 @@ Exit run(const Arguments& a) {
     for (model::Format f : formats)
       asked.push_back({t, f,
                        reduced(t, f, points, outgrows_caches(machines[0]),
-                               a.memory_share * static_cast<double>(probes::free_memory()))});
+                               a.memory_share * free_bytes(bench.get()))});
   }
   std::vector<VerifiedCase> cases;
   for (auto tp : tps) {
     std::vector<probes::DecodeOrder> orders;
     for (const Asked& x : asked) {
-      if (auto why = kernels::unsliceable(x.order.shape, tp); !why.empty())
+      if (auto why = bench ? gpu::not_for_gpus(x.order.shape, tp)
+                           : kernels::unsliceable(x.order.shape, tp);
+          !why.empty())
         throw Error("--tp: " + x.transformer.name + ": " + why);
       orders.push_back(x.order);
     }
     std::string note;
-    const auto times = probes::decode_here(orders, a.options, static_cast<int>(tp), note);
+    const auto times = bench ? probes::decode_on_gpus(*bench, orders, a.options, tp, note)
+                             : probes::decode_here(orders, a.options, static_cast<int>(tp), note);
     if (!note.empty()) fmt::print(stderr, "limen: tp {}: {}\n", tp, note);
     for (std::size_t i = 0; i < times.size(); ++i) {
       for (std::size_t k = 0; k < times[i].size(); ++k)
@@ -198,6 +234,10 @@ void add_verify(CLI::App& app, Exit& code) {
   sub->add_option("--tp", a->tps, "Tensor-parallel ranks on this host, all cores shared out")
       ->delimiter(',')
       ->capture_default_str();
+  sub->add_option("--device", a->device,
+                  "cpu, gpu, or auto: the GPUs if one can be used, else the CPU")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "cpu", "gpu"}));
   sub->add_option("--against", a->against,
                   "Output of llama-bench on this machine: hold the prediction against it instead")
       ->delimiter(',');

@@ -48,7 +48,8 @@ VerifiedCase verified(const std::vector<model::Machine>& machines, const model::
                       model::Format f, std::size_t layers_run, const probes::DecodePoint& point,
                       int tp, const probes::DecodeTimes& times) {
   const auto as_calibrated = [](const probes::DecodeVisit& v, const model::Machine& m) {
-    return !v.samples.empty() && std::abs(v.read_rate / usual_rate(m) - 1) <= same_within;
+    return !v.samples.empty() && !v.emulated &&
+           std::abs(v.read_rate / usual_rate(m) - 1) <= same_within;
   };
   const auto visits_on = [&](const model::Machine& m) {
     return std::count_if(times.begin(), times.end(),
@@ -80,6 +81,8 @@ VerifiedCase verified(const std::vector<model::Machine>& machines, const model::
   std::vector<double> rates;
   for (const auto& visit : times) {
     v.disturbed += visit.disturbed;
+    v.memories = visit.memories;
+    v.emulated = v.emulated || visit.emulated;
     if (!as_calibrated(visit, machine)) {
       ++v.elsewhere;
       continue;
@@ -138,7 +141,9 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
                   fmt::format("{:.2f}", c.share_of_limit()),
                   fmt::format("{:.1f} GB/s", c.read_rate / 1e9), std::to_string(c.measured.n)});
     } else {
-      row.emplace_back(c.elsewhere > 0 ? "not as calibrated" : "never undisturbed");
+      row.emplace_back(c.emulated        ? "emulated: no measurement"
+                       : c.elsewhere > 0 ? "not as calibrated"
+                                         : "never undisturbed");
     }
     table.add(row);
   }
@@ -153,7 +158,9 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
                                  std::to_string(c.point.context)};
     for (std::size_t op = 0; op < kernels::op_names.size(); ++op) {
       const double p = c.predicted_operators[op], m = c.measured_operators[op];
-      row.push_back(p + m > 0 ? fmt::format("{:.3g} / {:.3g} ms", 1e3 * p, 1e3 * m) : "");
+      row.push_back(p + m == 0  ? ""
+                    : c.timed() ? fmt::format("{:.3g} / {:.3g} ms", 1e3 * p, 1e3 * m)
+                                : fmt::format("{:.3g} ms / -", 1e3 * p));
     }
     operators.add(row);
   }
@@ -163,8 +170,9 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
       std::count_if(cases.begin(), cases.end(), [](const auto& c) { return !c.timed(); });
   if (untimed > 0)
     out += fmt::format(
-        "{} cases tell nothing: the memory was not within {:.0f} % of the calibration's, or other "
-        "work disturbed every repetition\n",
+        "{} cases tell nothing: the memory was not within {:.0f} % of the calibration's, other "
+        "work "
+        "disturbed every repetition, or the GPU was emulated\n",
         untimed, 100 * same_within);
   return out;
 }
@@ -194,6 +202,7 @@ std::string verified_json(const std::vector<VerifiedCase>& cases) {
     }
     one["repetitions_disturbed"] = c.disturbed;
     one["visits_not_as_calibrated"] = c.elsewhere;
+    if (c.emulated) one["emulated"] = true;
     if (c.timed()) one["read_loop_bytes_per_second"] = c.read_rate;
     one["calibrated_bytes_per_second"] = c.calibrated_rate;
     if (c.experts_read > 0) one["experts_read_a_layer"] = c.experts_read;

@@ -25,13 +25,15 @@ struct VerifiedCase {
   double calibrated_rate = 0;  // what the calibration has for it
   double experts_read = 0;     // a layer, mean; 0 without experts
   std::size_t disturbed = 0;   // repetitions left out: a thread had to wait for a CPU
+  std::size_t memories = 1;    // that a step reads, each at read_rate
+  bool emulated = false;       // a CPU played the GPUs: nothing was measured
   std::size_t elsewhere = 0;   // visits left out: the memory was not as fast as in the calibration
 
   bool timed() const { return measured.n > 0; }
   double error() const { return predicted / measured.median - 1; }
   bool inside() const { return measured.median >= low && measured.median <= high; }
   // Of what the memory gave beside it.
-  double share_of_limit() const { return bytes / measured.median / read_rate; }
+  double share_of_limit() const { return bytes / measured.median / read_rate / double(memories); }
 };
 
 // Held against that of the machines whose memory was as fast as the read loop beside most visits,

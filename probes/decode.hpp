@@ -34,10 +34,12 @@ struct DecodeOptions {
 
 // Of one visit to a point; layers scaled out to the whole model.
 struct DecodeVisit {
-  double read_rate = 0;                       // bytes/s of the read loop beside it
+  double read_rate = 0;                       // bytes/s of the read loop beside it, of a memory
   std::vector<kernels::OpSeconds> samples{};  // of a step, by operator
   double experts_read = 0;                    // a layer, mean over samples
   std::size_t disturbed = 0;                  // repetitions left out
+  std::size_t memories = 1;                   // that the step reads: of the host, or of each GPU
+  bool emulated = false;                      // a CPU played the GPUs: times mean nothing
 };
 using DecodeTimes = std::vector<DecodeVisit>;  // of one point
 

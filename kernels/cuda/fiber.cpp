@@ -1,5 +1,6 @@
 #include "kernels/cuda/fiber.hpp"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstring>
@@ -36,9 +37,10 @@ struct Block;
 struct Thread {
   Here here;
   Block* block = nullptr;
-  ucontext_t context{};
+  ucontext_t context{};  // where it starts
+  jmp_buf place{};       // where it waits
   std::unique_ptr<char[]> stack;
-  bool ended = false;
+  bool started = false, ended = false;
 };
 
 struct Block {
@@ -50,13 +52,14 @@ struct Block {
 };
 
 thread_local Thread* running = nullptr;
-thread_local ucontext_t scheduler;
+thread_local jmp_buf scheduler;
+thread_local std::vector<std::unique_ptr<char[]>> stacks;  // of threads that have ended
 thread_local const std::function<void()>* kernel_of_running = nullptr;
 thread_local bool progress = false;  // something happened that others may have waited for
 
+// Jumps, since swapcontext would call the system twice.
 void yield() {
-  Thread* self = running;
-  swapcontext(&self->context, &scheduler);
+  if (_setjmp(running->place) == 0) _longjmp(scheduler, 1);
 }
 
 // All members must come; the last one lets all go on.
@@ -138,7 +141,6 @@ struct Grid::State {
   unsigned next = 0;  // block that starts next
   std::minstd_rand random{};
   std::deque<std::unique_ptr<Block>> blocks;
-  std::vector<std::unique_ptr<char[]>> stacks;  // of threads that have ended
 
   unsigned all() const { return dimensions.grid_x * dimensions.grid_y; }
 
@@ -166,7 +168,11 @@ struct Grid::State {
   void resume(Thread& t) {
     running = &t;
     kernel_of_running = &kernel;
-    swapcontext(&scheduler, &t.context);
+    if (_setjmp(scheduler) == 0) {
+      if (t.started) _longjmp(t.place, 1);
+      t.started = true;
+      setcontext(&t.context);
+    }
     running = nullptr;
     if (t.ended) stacks.push_back(std::move(t.stack));
   }
@@ -175,7 +181,7 @@ struct Grid::State {
 Grid::Grid(std::function<void()> kernel, Dimensions dimensions, unsigned resident_blocks,
            Order order)
     : state_(std::make_unique<State>(
-          State{std::move(kernel), dimensions, resident_blocks, order, 0, {}, {}, {}})) {}
+          State{std::move(kernel), dimensions, resident_blocks, order, 0, {}, {}})) {}
 Grid::~Grid() = default;
 
 bool Grid::step() {

@@ -74,8 +74,24 @@ model::Work gemv_work(const Matrix& m) {
   return {model::bytes(bytes), model::bytes(4.0 * m.rows), model::flops(2 * weights)};
 }
 
+void gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsigned experts) {
+  if (m.rows == 0 || m.cols == 0 || m.cols % 8 != 0)
+    refuse(fmt::format("gemm: {} rows of {} columns; a multiple of 8", m.rows, m.cols));
+  if (arrays.tokens == 0 || experts == 0) refuse("gemm: no tokens");
+  const auto* fits = std::find_if(std::begin(gemm_tokens), std::end(gemm_tokens),
+                                  [&](unsigned tokens) { return tokens >= at_once; });
+  const auto i = std::min(fits, std::end(gemm_tokens) - 1) - std::begin(gemm_tokens);
+  const auto& kernel = d.kernels().gemm[static_cast<std::size_t>(m.format)][i];
+  if (kernel.function == nullptr)
+    refuse(fmt::format("gemm: {} weights; bf16, int8 or int4", name(m.format)));
+  arrays.rows = m.rows;
+  arrays.cols = m.cols;
+  constexpr unsigned rows_of_block = 16;  // 4 warps, 4 rows each
+  d.launch(kernel, {{ceiling(m.rows, rows_of_block), experts}, kernel.threads}, arrays);
+}
+
 std::size_t Attention::cache_bytes() const {
-  return std::size_t{sequences} * kv_heads * context * 128 * (format == Format::bf16 ? 2 : 1);
+  return std::size_t{sequences} * kv_heads * context * dim * (format == Format::bf16 ? 2 : 1);
 }
 
 unsigned attention_shares(const Device& d, const Attention& a) {
@@ -84,32 +100,41 @@ unsigned attention_shares(const Device& d, const Attention& a) {
   return std::clamp(wanted / std::max(1u, a.sequences * a.kv_heads), 1u, tiles);
 }
 std::size_t attention_partial(const Attention& a, unsigned shares) {
-  return std::size_t{a.heads()} * shares * 130;
+  return std::size_t{a.heads()} * shares * (a.dim + 2);
 }
 
 void attention(const Device& d, const Attention& a, const AttentionArrays& arrays, unsigned shares,
                float scale) {
-  const auto* at =
-      std::find(std::begin(attention_groups), std::end(attention_groups), a.heads_per_kv);
-  if (at == std::end(attention_groups))
-    refuse(fmt::format("attention: {} query heads a KV head; 1, 4 or 8", a.heads_per_kv));
+  const auto* dim = std::find(std::begin(head_dims), std::end(head_dims), a.dim);
+  if (dim == std::end(head_dims))
+    refuse(fmt::format("attention: heads of {} dimensions; 64 or 128", a.dim));
   if (a.format != Format::bf16 && a.format != Format::fp8)
     refuse(fmt::format("attention: a cache in {}; bf16 or fp8", name(a.format)));
-  if (a.context == 0 || a.sequences == 0 || a.kv_heads == 0 || shares == 0)
+  if (a.context == 0 || a.sequences == 0 || a.kv_heads == 0 || a.heads_per_kv == 0 || shares == 0)
     refuse("attention: nothing to attend to");
   const auto& k = d.kernels();
-  const auto i = static_cast<std::size_t>(at - std::begin(attention_groups));
-  const auto& kernel = a.format == Format::bf16 ? k.attention_bf16[i] : k.attention_fp8[i];
-  d.launch(kernel, {{shares, a.sequences * a.kv_heads}, kernel.threads}, arrays.q, arrays.keys,
-           arrays.values, arrays.partial, a.context, shares, scale);
-  d.launch(k.attention_join, {{a.heads()}, k.attention_join.threads}, arrays.partial, arrays.result,
-           shares);
+  // A block for as many queries as one is made for, the last of them filled in part.
+  const auto* fits = std::find_if(std::begin(attention_groups), std::end(attention_groups),
+                                  [&](unsigned heads) { return heads >= a.heads_per_kv; });
+  const auto* made_for = fits == std::end(attention_groups) ? fits - 1 : fits;
+  const auto i = static_cast<std::size_t>(dim - std::begin(head_dims)),
+             g = static_cast<std::size_t>(made_for - std::begin(attention_groups));
+  const auto& kernel = a.format == Format::bf16 ? k.attention_bf16[i][g] : k.attention_fp8[i][g];
+  const unsigned blocks = ceiling(a.heads_per_kv, *made_for);
+  d.launch(kernel, {{shares, a.sequences * a.kv_heads * blocks}, kernel.threads}, arrays.q,
+           arrays.keys, arrays.values, arrays.partial, a.context, a.heads_per_kv, shares, scale);
+  const Launch join{{a.heads()}, a.dim};
+  if (arrays.result != nullptr) {
+    d.launch(k.attention_join[i], join, arrays.partial, arrays.result, shares);
+  } else {
+    d.launch(k.attention_join_bf16[i], join, arrays.partial, arrays.rounded, shares);
+  }
 }
 
 model::Work attention_work(const Attention& a) {
-  const double vectors = 4.0 * a.heads() * 128;
+  const double vectors = 4.0 * a.heads() * a.dim;
   return {model::bytes(2.0 * static_cast<double>(a.cache_bytes()) + vectors), model::bytes(vectors),
-          model::flops(4.0 * a.heads() * a.context * 128)};
+          model::flops(4.0 * a.heads() * a.context * a.dim)};
 }
 
 model::Work rms_norm_work(unsigned tokens, unsigned columns) {

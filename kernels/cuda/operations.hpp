@@ -55,20 +55,26 @@ bool four_rows(const Device& device, const Matrix& matrix);
 void gemv(const Device& device, const Matrix& matrix, const Words* weights,
           const std::uint16_t* scales, const void* x, float* y, bool four_rows);
 model::Work gemv_work(const Matrix& matrix);
+// Several tokens, bf16, int8 or int4; `arrays` without rows and columns, which the matrix (of each
+// expert) has. A warp takes up to 8 tokens at a time, about as many as `at_once`. `experts`: the
+// most that are active.
+void gemm(const Device& device, const Matrix& matrix, Gemm arrays, unsigned at_once,
+          unsigned experts = 1);
 
-// Attention of a decode step over a cache of 128 dimensions a head.
+// Attention of a decode step over a cache of 64 or 128 dimensions a head.
 struct Attention {
   Format format = Format::bf16;  // of the cache: bf16 or fp8
-  unsigned sequences = 1, kv_heads = 1, heads_per_kv = 1, context = 1;
+  unsigned sequences = 1, kv_heads = 1, heads_per_kv = 1, context = 1, dim = 128;
 
   unsigned heads() const { return sequences * kv_heads * heads_per_kv; }
   std::size_t cache_bytes() const;  // of the keys; the values take the same
 };
 struct AttentionArrays {
-  const float* q = nullptr;  // [head][128]
+  const float* q = nullptr;  // [head][dim]
   const void *keys = nullptr, *values = nullptr;
-  float* partial = nullptr;  // attention_partial() floats
-  float* result = nullptr;   // [head][128]
+  float* partial = nullptr;          // attention_partial() floats
+  float* result = nullptr;           // [head][dim]; or, where it is null,
+  std::uint16_t* rounded = nullptr;  // the result in bf16
 };
 // Blocks that share the positions of one KV head: as many as keep the device busy.
 unsigned attention_shares(const Device& device, const Attention& shape);

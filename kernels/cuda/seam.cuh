@@ -160,6 +160,17 @@ LIMEN_DEVICE float reciprocal_fast(float v) {  // 1 ulp
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
   return r;
 }
+// Between -pi and pi: to 2^-20.5.
+LIMEN_DEVICE float sine_fast(float v) {
+  float r;
+  asm("sin.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+  return r;
+}
+LIMEN_DEVICE float cosine_fast(float v) {
+  float r;
+  asm("cos.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(v));
+  return r;
+}
 
 #else
 
@@ -208,6 +219,8 @@ LIMEN_DEVICE float from_half(uint32_t bits) {
 LIMEN_DEVICE float exp2_fast(float v) { return std::exp2(v); }
 LIMEN_DEVICE float rsqrt_fast(float v) { return 1 / std::sqrt(v); }
 LIMEN_DEVICE float reciprocal_fast(float v) { return 1 / v; }
+LIMEN_DEVICE float sine_fast(float v) { return std::sin(v); }
+LIMEN_DEVICE float cosine_fast(float v) { return std::cos(v); }
 
 #endif
 
@@ -236,6 +249,15 @@ LIMEN_DEVICE void from_e4m3(uint32_t two, float& first, float& second) {
 template <class T>
 LIMEN_DEVICE T warp_sum(T v) {
   for (unsigned mask = warp / 2; mask > 0; mask /= 2) v += shuffle_xor(v, mask);
+  return v;
+}
+
+// The largest over the lanes of a warp, in all of them.
+LIMEN_DEVICE uint64_t warp_max(uint64_t v) {
+  for (unsigned mask = warp / 2; mask > 0; mask /= 2) {
+    const uint64_t other = shuffle_xor(v, mask);
+    v = other > v ? other : v;
+  }
   return v;
 }
 

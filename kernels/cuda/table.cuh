@@ -2,9 +2,12 @@
 #pragma once
 
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/decode.cuh"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/exchange.cuh"
+#include "kernels/cuda/gemm.cuh"
 #include "kernels/cuda/gemv.cuh"
+#include "kernels/cuda/routing.cuh"
 #include "kernels/cuda/stream.cuh"
 #include "kernels/cuda/table.hpp"
 
@@ -44,6 +47,32 @@ void enter_gemv(KernelTable& t) {
   enter<gemv<F, 4, 2>>(t.gemv_four_rows[at], "gemv, 4 rows a block", gemv_threads);
 }
 
+template <Format F>
+void enter_decode(KernelTable& t) {
+  constexpr auto at = static_cast<int>(F);
+  enter<gemm<F, 1>>(t.gemm[at][0], "gemm, 1 token", gemm_threads);
+  enter<gemm<F, 2>>(t.gemm[at][1], "gemm, 2 tokens", gemm_threads);
+  enter<gemm<F, 4>>(t.gemm[at][2], "gemm, 4 tokens", gemm_threads);
+  enter<gemm<F, 8>>(t.gemm[at][3], "gemm, 8 tokens", gemm_threads);
+  enter<embed<F>>(t.embed[at], "embed", rows_threads);
+}
+
+template <unsigned Dim>
+void enter_attention(KernelTable& t) {
+  constexpr int at = Dim == 64 ? 0 : 1;
+  enter<attention<Format::bf16, 1, Dim>>(t.attention_bf16[at][0], "attention bf16",
+                                         attention_threads);
+  enter<attention<Format::bf16, 4, Dim>>(t.attention_bf16[at][1], "attention bf16",
+                                         attention_threads);
+  enter<attention<Format::bf16, 8, Dim>>(t.attention_bf16[at][2], "attention bf16",
+                                         attention_threads);
+  enter<attention<Format::fp8, 1, Dim>>(t.attention_fp8[at][0], "attention fp8", attention_threads);
+  enter<attention<Format::fp8, 4, Dim>>(t.attention_fp8[at][1], "attention fp8", attention_threads);
+  enter<attention<Format::fp8, 8, Dim>>(t.attention_fp8[at][2], "attention fp8", attention_threads);
+  enter<attention_join<Dim, float>>(t.attention_join[at], "attention join", Dim);
+  enter<attention_join<Dim, uint16_t>>(t.attention_join_bf16[at], "attention join", Dim);
+}
+
 inline KernelTable make_table() {
   KernelTable t;
   enter<stream_read<4>>(t.read, "read", stream_threads);
@@ -58,13 +87,8 @@ inline KernelTable make_table() {
   enter_gemv<Format::fp8>(t);
   enter_gemv<Format::int8>(t);
   enter_gemv<Format::int4>(t);
-  enter<attention<Format::bf16, 1>>(t.attention_bf16[0], "attention bf16", attention_threads);
-  enter<attention<Format::bf16, 4>>(t.attention_bf16[1], "attention bf16", attention_threads);
-  enter<attention<Format::bf16, 8>>(t.attention_bf16[2], "attention bf16", attention_threads);
-  enter<attention<Format::fp8, 1>>(t.attention_fp8[0], "attention fp8", attention_threads);
-  enter<attention<Format::fp8, 4>>(t.attention_fp8[1], "attention fp8", attention_threads);
-  enter<attention<Format::fp8, 8>>(t.attention_fp8[2], "attention fp8", attention_threads);
-  enter<attention_join<head>>(t.attention_join, "attention join", head);
+  enter_attention<64>(t);
+  enter_attention<128>(t);
   enter<rms_norm<elementwise_threads>>(t.rms_norm, "rms_norm", elementwise_threads);
   enter<swiglu<elementwise_threads>>(t.swiglu, "swiglu", elementwise_threads);
   enter<grid_barrier<128>>(t.grid_barrier, "grid barrier", 128);
@@ -74,6 +98,21 @@ inline KernelTable make_table() {
                                                exchange_threads);
   enter<all_reduce_two_shot<exchange_threads>>(t.two_shot, "all-reduce, two shots",
                                                exchange_threads);
+  enter_decode<Format::bf16>(t);
+  enter_decode<Format::int8>(t);
+  enter_decode<Format::int4>(t);
+  enter<add_norm<elementwise_threads, float>>(t.add_norm, "add_norm", elementwise_threads);
+  enter<add_norm<elementwise_threads, uint16_t>>(t.add_norm_bf16, "add_norm", elementwise_threads);
+  enter<rotate_append<rotation_threads>>(t.rotate_append, "rotate_append", rotation_threads);
+  enter<gate_rows<rows_threads>>(t.gate_rows, "gate_rows", rows_threads);
+  enter<round_message<rows_threads>>(t.round_message, "round_message", rows_threads);
+  enter<randomize<elementwise_threads>>(t.randomize, "randomize", elementwise_threads);
+  enter<choose_experts<warp>>(t.choose_experts, "choose_experts", warp);
+  enter<order_pairs<order_threads>>(t.order_pairs, "order_pairs", order_threads);
+  enter<combine<combine_threads>>(t.combine, "combine", combine_threads);
+  enter<largest_logit<largest_threads>>(t.largest_logit, "largest_logit", largest_threads);
+  enter<sample<warp>>(t.sample, "sample", warp);
+  enter<sample_of_ranks<most_sequences>>(t.sample_of_ranks, "sample_of_ranks", most_sequences);
   return t;
 }
 

@@ -16,11 +16,13 @@ using U64 = std::uint64_t;
 using GemvKernel =
     Kernel<const Words*, const std::uint16_t*, const Words*, float*, unsigned, unsigned>;
 using AttentionKernel =
-    Kernel<const float*, const void*, const void*, float*, unsigned, unsigned, float>;
+    Kernel<const float*, const void*, const void*, float*, unsigned, unsigned, unsigned, float>;
 using AllReduceKernel = Kernel<Ranks, const U32*, U32*, std::size_t, U32*, U32, U32, Status*>;
 
-// Query heads a KV head that attention is compiled for.
-inline constexpr unsigned attention_groups[] = {1, 4, 8};
+// Query heads of a block that attention is compiled for, tokens of a warp that gemm is, and
+// dimensions of a head.
+inline constexpr unsigned attention_groups[] = {1, 4, 8}, gemm_tokens[] = {1, 2, 4, 8},
+                          head_dims[] = {64, 128};
 
 struct KernelTable {
   Kernel<const Words*, std::size_t, U64*> read;
@@ -29,15 +31,34 @@ struct KernelTable {
   Kernel<Words*, const Words*, const Words*, float, std::size_t> triad;
   Kernel<const U32*, U64, U32*> chase;
   Kernel<U32*> nothing;
-  GemvKernel gemv_one_row[6], gemv_four_rows[6];        // by Format
-  AttentionKernel attention_bf16[3], attention_fp8[3];  // by attention_groups
-  Kernel<const float*, float*, unsigned> attention_join;
+  GemvKernel gemv_one_row[6], gemv_four_rows[6];              // by Format
+  AttentionKernel attention_bf16[2][3], attention_fp8[2][3];  // by head_dims, attention_groups
+  Kernel<const float*, float*, unsigned> attention_join[2];
   Kernel<const Words*, const Words*, Words*, unsigned, float> rms_norm;
   Kernel<const Words*, const Words*, Words*, std::size_t> swiglu;
   Kernel<U32*, U32, U32*, U32, Status*> grid_barrier;
   Kernel<unsigned, const U32*, U32*, U32, U32, U32, Status*> pingpong;
   Kernel<U32*, U32, U32, U32, Status*> pingpong_blocks;
   AllReduceKernel one_shot, two_shot;
+
+  // Of a decode step.
+  Kernel<Gemm> gemm[6][4];  // by Format (bf16, int8, int4 are there), gemm_tokens
+  Kernel<const U32*, const Words*, const std::uint16_t*, float*, unsigned, unsigned, unsigned>
+      embed[6];
+  Kernel<const float*, std::uint16_t*, unsigned> attention_join_bf16[2];
+  Kernel<float*, const float*, const Words*, Words*, unsigned, unsigned, unsigned, float> add_norm;
+  Kernel<float*, const std::uint16_t*, const Words*, Words*, unsigned, unsigned, unsigned, float>
+      add_norm_bf16;
+  Kernel<const float*, const U64*, float*, std::uint16_t*, std::uint16_t*, Heads> rotate_append;
+  Kernel<const float*, Words*, unsigned, unsigned> gate_rows;
+  Kernel<const float*, Words*, unsigned> round_message;
+  Kernel<Words*, std::size_t, U32, U32, U32> randomize;
+  Kernel<const float*, U32*, float*, unsigned, unsigned> choose_experts;
+  Kernel<const U32*, U32*, U32*, U32*, U32*, unsigned, unsigned, unsigned> order_pairs;
+  Kernel<const float*, const U32*, const float*, float*, unsigned, unsigned, unsigned> combine;
+  Kernel<const float*, U64*, unsigned, unsigned> largest_logit;
+  Kernel<const U64*, unsigned, U32*, U32*> sample;
+  Kernel<const U32*, unsigned, unsigned, U32*> sample_of_ranks;
 };
 
 const KernelTable& device_kernels();

@@ -9,7 +9,6 @@ namespace limen::gpu {
 namespace {
 
 constexpr double rounding = 1.0 / (1 << 24);
-constexpr std::size_t head = 128;
 
 struct Cache {
   std::vector<std::uint8_t> bytes;  // as the kernel has it
@@ -36,6 +35,7 @@ Cache random_cache(const Attention& a, Random& random) {
 
 std::string verify_shape(const Device& d, const Attention& a, unsigned shares, Random& random) {
   constexpr float scale = 0.03125f, poison = -12345.5f;
+  const std::size_t head = a.dim;
   constexpr std::size_t guard = 16;
   std::vector<float> q(a.heads() * head);
   for (auto& v : q) v = random.fp32();
@@ -46,8 +46,9 @@ std::string verify_shape(const Device& d, const Attention& a, unsigned shares, R
   const auto result = upload(d, std::vector<float>(a.heads() * head + guard, poison));
   attention(d, a, {dq.data(), dk.data(), dv.data(), partial.data(), result.data()}, shares, scale);
   const auto got = download(d, result.data(), a.heads() * head + guard);
-  const std::string which = fmt::format("attention {}, {} heads a KV head, context {} in {} shares",
-                                        name(a.format), a.heads_per_kv, a.context, shares);
+  const std::string which =
+      fmt::format("attention {}, {} heads of {} a KV head, context {} in {} shares", name(a.format),
+                  a.heads_per_kv, a.dim, a.context, shares);
   std::vector<double> score(a.context);
   for (std::size_t h = 0; h < a.heads(); ++h) {
     const std::size_t base = h / a.heads_per_kv * a.context * head;
@@ -132,9 +133,11 @@ std::string verify_attention(const Device& d, Format cache, unsigned heads_per_k
                              std::uint64_t seed) {
   Random random(seed);
   for (const auto& [context, shares] : {std::pair{1u, 1u}, {37u, 3u}, {100u, 2u}, {161u, 1u}}) {
-    const Attention shape{cache, context == 37 ? 2u : 1u, context == 161 ? 1u : 2u, heads_per_kv,
-                          context};
-    if (auto wrong = verify_shape(d, shape, shares, random); !wrong.empty()) return wrong;
+    for (const unsigned dim : head_dims) {
+      const Attention shape{
+          cache, context == 37 ? 2u : 1u, context == 161 ? 1u : 2u, heads_per_kv, context, dim};
+      if (auto wrong = verify_shape(d, shape, shares, random); !wrong.empty()) return wrong;
+    }
   }
   return {};
 }

@@ -33,6 +33,27 @@ constexpr unsigned per_words(Format f) {
 inline constexpr unsigned group = 128;
 constexpr bool grouped(Format f) { return f == Format::int8 || f == Format::int4; }
 
+// Y = W X^T for some rows of X at a time (gemm.cuh): x is [slot][x_words accesses] in bf16, y
+// [slot][rows] in fp32. With experts, W is [expert][row][col], and each of the `active` ones takes
+// slots of its own.
+struct Gemm {
+  const Words* weights = nullptr;
+  const std::uint16_t* scales = nullptr;
+  const Words* x = nullptr;
+  float* y = nullptr;
+  unsigned rows = 0, cols = 0, tokens = 0, x_words = 0;
+  const std::uint32_t* active = nullptr;  // the number of active experts, then which; null: one
+                                          // matrix for all tokens
+  const std::uint32_t* first = nullptr;   // [expert + 1]: slots of an expert
+  const std::uint32_t* source = nullptr;  // null, or the row of x that a slot takes
+};
+// Heads of a layer, tokens that attention sees, and the place of the new one in the context.
+struct Heads {
+  unsigned query, kv, dim, seen, position;
+};
+// Of the routing of one layer.
+inline constexpr unsigned most_pairs = 1024, most_experts = 1024, most_sequences = 64;
+
 // What a bounded wait leaves behind when its time is up: 0, or 1 + the rank that did not answer.
 using Status = std::uint32_t;
 

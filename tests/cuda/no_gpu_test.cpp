@@ -34,6 +34,13 @@ TEST(NoGpu, OtherProbesGoOn) {
   EXPECT_THAT(results::load_run(folder / "r").provenance.gpu_notes, testing::SizeIs(1));
 }
 
+TEST(NoGpu, DecodingOnGpusSaysInOneLineWhyItCannot) {
+  const auto run = without_gpu({"verify", "--device", "gpu"});
+  EXPECT_EQ(run.code, 77) << run.err;
+  EXPECT_EQ(run.lines_of_error(), 1) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("--device gpu: "));
+}
+
 TEST(NoGpu, VerifyChecksCpuKernelsAndTimesNothing) {
   const Folder folder;
   const auto run = without_gpu({"probe", "compute.fma", "--verify", "-o", (folder / "r").string()});

@@ -10,7 +10,6 @@
 namespace limen::kernels {
 namespace {
 
-constexpr double rotation_base = 500000;
 constexpr Role dense_roles[] = {Role::qkv, Role::output, Role::gate_up, Role::down, Role::router};
 
 double now() {

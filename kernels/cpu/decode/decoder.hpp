@@ -13,26 +13,19 @@
 // bytes). Repeated steps are at the same place of the context, so that they can be timed.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "kernels/cpu/decode/attention.hpp"
+#include "kernels/cpu/decode/reference.hpp"
 #include "kernels/cpu/decode/shape.hpp"
 #include "kernels/cpu/decode/weights.hpp"
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/sync.hpp"
 
 namespace limen::kernels {
-
-// The parts of a step, named as the model's operators are.
-enum class Op { qkv, attention, output, gate_up, down, router, experts, head, exchange, rest };
-inline constexpr std::array<const char*, 10> op_names{"qkv",      "attention", "output",  "gate-up",
-                                                      "down",     "router",    "experts", "head",
-                                                      "exchange", "rest"};
-using OpSeconds = std::array<double, op_names.size()>;
 
 // How ranks exchange: called by one thread.
 struct Exchanges {
@@ -44,17 +37,6 @@ struct Exchanges {
     int token;
   };
   std::function<void(Candidate* candidates, std::size_t count)> largest;
-};
-
-// Where a small model's numbers come from, to check a step.
-struct Numbers {
-  // Weights are integers from -7 to 7 times a power of two a row.
-  static int weight(std::size_t layer, Role role, std::size_t expert, std::size_t row,
-                    std::size_t col);
-  static float scale(Role role, std::size_t row);
-  static float gain(std::size_t layer, std::size_t which, std::size_t i);
-  static float cached(std::size_t layer, std::size_t sequence, std::size_t head, std::size_t token,
-                      std::size_t d, bool value);
 };
 
 class Decoder {

@@ -87,7 +87,11 @@ TEST(Backend, OperationsRefuseWhatTheyCannotDo) {
   HostBackend backend(small_devices(fiber::Order::forward));
   const Device d(backend, 0);
   EXPECT_EQ(thrown([&] { gemv(d, {Format::bf16, 0, 8}, {}, {}, {}, {}, false); }).second, 1);
-  EXPECT_EQ(thrown([&] { attention(d, {Format::bf16, 1, 1, 3, 8}, {}, 1, 1); }).second, 1);
+  EXPECT_EQ(thrown([&] { attention(d, {Format::bf16, 1, 1, 0, 8}, {}, 1, 1); }).second, 1);
+  EXPECT_EQ(thrown([&] { attention(d, {Format::bf16, 1, 1, 4, 8, 96}, {}, 1, 1); }).second, 1);
+  EXPECT_EQ(thrown([&] { gemm(d, {Format::bf16, 4, 12}, {.tokens = 1}, 1); }).second, 1);
+  EXPECT_EQ(thrown([&] { gemm(d, {Format::bf16, 4, 8}, {}, 1); }).second, 1);
+  EXPECT_EQ(thrown([&] { gemm(d, {Format::fp8, 4, 8}, {.tokens = 1}, 1); }).second, 1);
   EXPECT_EQ(thrown([&] { attention(d, {Format::int8, 1, 1, 1, 8}, {}, 1, 1); }).second, 1);
   EXPECT_EQ(thrown([&] { attention(d, {Format::bf16, 1, 1, 1, 0}, {}, 1, 1); }).second, 1);
   EXPECT_EQ(thrown([&] { rms_norm(d, {}, {}, {}, 1, 12, 1); }).second, 1);

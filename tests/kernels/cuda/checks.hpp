@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/decoder.hpp"
 #include "kernels/cuda/host_backend.hpp"
 #include "kernels/cuda/verify.hpp"
 
@@ -21,12 +22,18 @@ inline HostOptions small_devices(fiber::Order order, int devices = 2) {
   return options;
 }
 
-inline std::string check_all_reduce(Backend& backend, AllReduce kind) {
+// What `check` says of the first `count` devices.
+template <class Check>
+std::string on_devices(Backend& backend, int count, Check&& check) {
   std::vector<Device> devices;
   std::vector<const Device*> all;
-  for (int i = 0; i < backend.devices(); ++i) devices.emplace_back(backend, i);
+  for (int i = 0; i < count; ++i) devices.emplace_back(backend, i);
   for (const auto& d : devices) all.push_back(&d);
-  return verify_all_reduce(all, kind, 5);
+  return check(all);
+}
+inline std::string check_all_reduce(Backend& backend, AllReduce kind) {
+  return on_devices(backend, backend.devices(),
+                    [&](const auto& all) { return verify_all_reduce(all, kind, 5); });
 }
 
 using Check = std::function<std::string(Backend&)>;
@@ -58,6 +65,13 @@ inline const std::map<std::string, Check>& checks() {
     c["pingpong_two"] = [](Backend& b) { return verify_pingpong(Device(b, 0), Device(b, 1)); };
     c["one_shot"] = [](Backend& b) { return check_all_reduce(b, AllReduce::one_shot); };
     c["two_shot"] = [](Backend& b) { return check_all_reduce(b, AllReduce::two_shot); };
+    for (const auto f : {kernels::Format::bf16, kernels::Format::int8, kernels::Format::int4})
+      for (const int ranks : {1, 2})
+        c[std::string("decode_") + kernels::name(f) + "_" + std::to_string(ranks)] =
+            [=](Backend& b) {
+              return on_devices(b, ranks, [&](const auto& d) { return verify_decode(d, f); });
+            };
+    c["decode"] = c["decode_bf16_1"];
     return c;
   }();
   return all;

@@ -1,0 +1,281 @@
+#include "kernels/cuda/decoder.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "kernels/cuda/decoder_rank.hpp"
+
+namespace limen::gpu {
+namespace {
+
+using kernels::Numbers;
+
+Memory<Words> gain(const Device& d, std::size_t layer, std::size_t which, std::size_t columns) {
+  std::vector<Words> words(columns / 8);
+  for (std::size_t i = 0; i < columns; ++i)  // exact in bf16
+    words[i / 8].w[i / 2 % 4] |=
+        std::bit_cast<U32>(Numbers::gain(layer, which, i)) >> 16 << 16 * (i % 2);
+  return upload(d, words);
+}
+
+}  // namespace
+
+std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
+  if (auto why = kernels::unsliceable(s, ranks); !why.empty()) return why;
+  if (ranks > most_ranks) return fmt::format("{} devices, more than {}", ranks, most_ranks);
+  if (s.sequences > most_sequences)
+    return fmt::format("{} sequences, more than {}", s.sequences, most_sequences);
+  if (s.layers.empty()) return "no layers";
+  for (const LayerShape& l : s.layers) {
+    if (l.head_dim != 64 && l.head_dim != 128)
+      return fmt::format("heads of {} elements; kernels are built for 64 and 128", l.head_dim);
+    for (const auto& [what, n] : {std::pair{"elements a token", s.hidden},
+                                  {"columns of a network's slice", l.width / ranks},
+                                  {"columns of an expert's slice", l.expert_width / ranks}})
+      if (n % 8 != 0) return fmt::format("{} {}, not a multiple of 8", n, what);
+    if (l.experts > most_experts || most_sequences * l.top_k > most_pairs)
+      return fmt::format("{} experts, {} a token; at most {} and {}", l.experts, l.top_k,
+                         most_experts, most_pairs / most_sequences);
+  }
+  return {};
+}
+
+Decoder::Decoder(const std::vector<const Device*>& devices, const DecodeShape& whole, Fill fill,
+                 U32 seed)
+    : whole_(whole), fill_(fill), seed_(seed) {
+  if (const auto why = not_for_gpus(whole, devices.size()); !why.empty())
+    throw DeviceError("decode: " + why, 1);
+  for (std::size_t r = 0; r < devices.size(); ++r) {
+    ranks_.push_back(std::make_unique<Rank>());
+    ranks_.back()->device = devices[r];
+    ranks_.back()->shape = kernels::slice(whole, r, devices.size());
+    make_weights(*ranks_.back(), fill, seed);
+  }
+  std::vector<std::size_t> seen;
+  for (const LayerShape& layer : whole.layers) seen.push_back(layer.seen);
+  resize(whole.sequences, seen, whole.context);
+}
+
+Decoder::~Decoder() = default;
+
+void Decoder::make_weights(Rank& r, Fill fill, U32 seed) {
+  const Device& d = *r.device;
+  const DecodeShape& s = r.shape;
+  U32 matrix = seed * 0x10001u + u(s.rank) * 0x1000001u;
+  const auto weights = [&](std::size_t l, const LayerShape& layer, Role role, std::size_t count) {
+    return fill == Fill::numbers
+               ? numbered_weights(d, s, l, role)
+               : random_weights(d, kernels::matrix_shape(s, layer, role), count, ++matrix);
+  };
+  for (std::size_t l = 0; l < s.layers.size(); ++l) {
+    const LayerShape& layer = s.layers[l];
+    r.layers.emplace_back();
+    Layer& made = r.layers.back();
+    for (Role role : dense_roles) {
+      const bool there = role == Role::gate_up || role == Role::down ? layer.width > 0
+                         : role == Role::router                      ? layer.experts > 0
+                                                                     : true;
+      if (there) made.dense[static_cast<std::size_t>(role)] = weights(l, layer, role, 1);
+    }
+    if (layer.experts > 0) {
+      made.expert_gate_up = weights(l, layer, Role::expert_gate_up, layer.experts);
+      made.expert_down = weights(l, layer, Role::expert_down, layer.experts);
+      made.active = {d, layer.experts + 1};
+    }
+    made.attention_gain = gain(d, l, 0, s.hidden);
+    made.network_gain = gain(d, l, 1, s.hidden);
+  }
+  r.head = weights(s.layers.size(), {}, Role::head, 1);
+  r.last_gain = gain(d, s.layers.size(), 0, s.hidden);
+  const std::size_t dim = s.layers[0].head_dim;  // the same in all layers
+  std::vector<U64> turns;
+  for (std::size_t i = 0; i < dim / 2; ++i) {
+    const double angle = std::pow(kernels::rotation_base, -2.0 * double(i) / double(dim));
+    turns.push_back(static_cast<U64>(std::ldexp(angle / (2 * M_PI), 64)));
+  }
+  r.turns = upload(d, turns);
+}
+
+void Decoder::make_caches(Rank& r) {
+  const Device& d = *r.device;
+  const DecodeShape& s = r.shape;
+  for (std::size_t l = 0; l < s.layers.size(); ++l) {
+    const LayerShape& layer = s.layers[l];
+    const std::size_t heads = s.sequences * layer.kv_heads, dim = layer.head_dim,
+                      n = heads * layer.seen * dim;
+    for (bool value : {false, true}) {
+      auto& cache = value ? r.layers[l].values : r.layers[l].keys;
+      cache.reset();
+      cache = {d, n};
+      if (fill_ == Fill::random) {  // +-[1/2, 1)
+        randomize(d, reinterpret_cast<Words*>(cache.data()), n / 8, 0x807f807fu, 0x3f003f00u,
+                  seed_ + u(2 * l) + (value ? 1 : 0));
+        continue;
+      }
+      std::vector<std::uint16_t> host(n, 0x4120);  // of the new token: 10, until it is written
+      for (std::size_t h = 0; h < heads; ++h)
+        for (std::size_t t = 0; t + 1 < layer.seen; ++t)
+          for (std::size_t e = 0; e < dim; ++e)
+            host[(h * layer.seen + t) * dim + e] = static_cast<std::uint16_t>(
+                std::bit_cast<U32>(Numbers::cached(l, h / layer.kv_heads,
+                                                   s.rank * layer.kv_heads + h % layer.kv_heads, t,
+                                                   e, value)) >>
+                16);
+      d.copy(cache.data(), host.data(), n * 2);
+      d.synchronize();
+    }
+  }
+}
+
+void Decoder::resize(std::size_t sequences, const std::vector<std::size_t>& seen,
+                     std::size_t context) {
+  step_.clear();
+  parts_.clear();
+  whole_.sequences = sequences;
+  whole_.context = context;
+  for (std::size_t l = 0; l < whole_.layers.size(); ++l) whole_.layers[l].seen = seen[l];
+  if (const auto why = not_for_gpus(whole_, ranks()); !why.empty())
+    throw DeviceError("decode: " + why, 1);
+  std::vector<const Device*> devices;
+  for (auto& of_rank : ranks_) {
+    Rank& r = *of_rank;
+    const Device& d = *r.device;
+    devices.push_back(&d);
+    r.shape = kernels::slice(whole_, r.shape.rank, ranks());
+    const DecodeShape& s = r.shape;
+    make_caches(r);
+    std::size_t qkv = 0, q = 0, partial = 0, both = 0, gated = 0, pairs = 0, experts = 0;
+    for (const LayerShape& layer : s.layers) {
+      const std::size_t its_pairs = sequences * layer.top_k;
+      qkv = std::max(qkv, layer.q_width() + 2 * layer.k_width());
+      q = std::max(q, layer.q_width());
+      both = std::max({both, sequences * 2 * layer.width, its_pairs * 2 * layer.expert_width});
+      gated = std::max(
+          {gated, sequences * x_words(layer.width), its_pairs * x_words(layer.expert_width)});
+      pairs = std::max(pairs, its_pairs);
+      experts = std::max(experts, layer.experts);
+      const Attention a = attention_of(s, layer);
+      partial = std::max(partial, attention_partial(a, attention_shares(d, a)));
+    }
+    r.tokens = {d, sequences};
+    r.next = {d, sequences};
+    r.residual = {d, sequences * s.hidden};
+    r.out = {d, sequences * s.hidden};
+    r.normed = {d, sequences * x_words(s.hidden)};
+    r.qkv = {d, sequences * qkv};
+    r.q = {d, sequences * q};
+    r.partial = {d, partial};
+    r.attended = {d, sequences * x_words(q)};
+    r.gate_up = {d, both};
+    r.gated = {d, gated};
+    r.scores = {d, sequences * experts};
+    for (auto* each : {&r.chosen, &r.slot, &r.source}) *each = {d, pairs};
+    r.first = {d, experts + 1};
+    r.weight = {d, pairs};
+    r.results = {d, pairs * s.hidden};
+    r.logits = {d, sequences * s.vocabulary};
+    r.candidates = {d, sequences * candidate_shares(s)};
+    if (ranks() > 1) {
+      r.message = {d, sequences * s.hidden / 8};
+      r.summed = {d, sequences * s.hidden / 8};
+      r.choice = {d, ranks() * sequences * 4};
+      r.choices = {d, ranks() * sequences * 4};
+      d.fill(r.choice.data(), 0, r.choice.bytes());
+    }
+    d.synchronize();
+  }
+  if (ranks() > 1) {
+    constexpr std::size_t one_shot_bytes = 64 << 10;  // beyond, two shots move less
+    const std::size_t bytes = sequences * whole_.hidden * 2;
+    sums_ = std::make_unique<Peers>(devices, bytes);
+    sums_->set_up(bytes <= one_shot_bytes ? AllReduce::one_shot : AllReduce::two_shot, bytes);
+    choices_ = std::make_unique<Peers>(devices, ranks() * sequences * 16);
+    choices_->set_up(AllReduce::one_shot, ranks() * sequences * 16);
+  }
+  for (auto& r : ranks_) make_stages(*r);
+  // Once outside of a graph, stage by stage on all ranks: kernels are loaded, and no rank waits for
+  // one whose launches are not sent yet.
+  set_tokens(std::vector<U32>(sequences, 0));
+  for (std::size_t i = 0; i < ranks_[0]->stages.size(); ++i)
+    for (auto& r : ranks_) r->stages[i].send();
+  check_peers();
+  step_ = capture([](const Stage&) { return true; });
+}
+
+template <class Wanted>
+Decoder::Graphs Decoder::capture(Wanted&& wanted) {
+  Graphs graphs;
+  for (auto& r : ranks_) {
+    const auto some = [&](const Stage& s) { return wanted(s); };
+    if (std::none_of(r->stages.begin(), r->stages.end(), some)) return {};
+    graphs.push_back(std::make_unique<CapturedGraph>(*r->device, [&] {
+      for (const Stage& s : r->stages)
+        if (wanted(s)) s.send();
+    }));
+  }
+  return graphs;
+}
+
+void Decoder::set_tokens(const std::vector<U32>& tokens) {
+  for (auto& r : ranks_) {
+    r->device->copy(r->tokens.data(), tokens.data(), tokens.size() * sizeof(U32));
+    r->device->synchronize();
+  }
+}
+
+void Decoder::check_peers() const {
+  for (auto& r : ranks_) r->device->synchronize();
+  if (ranks() == 1) return;
+  for (const auto& peers : {sums_.get(), choices_.get()})
+    if (const auto trouble = peers->trouble(); !trouble.empty())
+      throw DeviceError("decode: " + trouble, 999);
+}
+
+void Decoder::step(std::vector<U32>& tokens) {
+  set_tokens(tokens);
+  for (const auto& graph : step_) graph->launch();
+  check_peers();
+  tokens = download(*ranks_[0]->device, ranks_[0]->next.data(), tokens.size());
+}
+
+double Decoder::time_graphs(const Graphs& graphs, unsigned repeats) {
+  std::vector<std::unique_ptr<Stopwatch>> watches;
+  for (auto& r : ranks_) watches.push_back(std::make_unique<Stopwatch>(*r->device));
+  for (auto& watch : watches) watch->start();
+  for (unsigned i = 0; i < repeats; ++i)
+    for (const auto& graph : graphs) graph->launch();
+  for (auto& watch : watches) watch->mark();
+  double most = 0;
+  for (auto& watch : watches) most = std::max(most, watch->seconds());
+  check_peers();
+  return most / repeats;
+}
+
+double Decoder::time_step(const std::vector<U32>& tokens, unsigned repeats) {
+  set_tokens(tokens);
+  return time_graphs(step_, repeats);
+}
+
+double Decoder::time(Op op, bool in_layers, unsigned repeats) {
+  auto [at, is_new] = parts_.try_emplace({op, in_layers});
+  if (is_new)
+    at->second = capture([&](const Stage& s) { return s.op == op && s.in_layers == in_layers; });
+  return at->second.empty() ? 0 : time_graphs(at->second, repeats);
+}
+
+std::vector<float> Decoder::logits(std::size_t rank) const {
+  const Rank& r = *ranks_[rank];
+  return download(*r.device, r.logits.data(), r.logits.size());
+}
+
+std::size_t Decoder::experts_read() const {
+  std::size_t sum = 0;
+  for (const Layer& layer : ranks_[0]->layers)
+    if (layer.active.size() > 0) sum += download(*ranks_[0]->device, layer.active.data(), 1)[0];
+  return sum;
+}
+
+}  // namespace limen::gpu

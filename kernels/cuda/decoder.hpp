@@ -1,0 +1,85 @@
+// A decode step on GPUs: that of kernels/cpu/decode, by the same names, from the embedding to the
+// choice of the next token. Tensor-parallel over several devices of this process, which add up
+// their results by all-reduce over each other's memory.
+//
+// How: the step is a list of stages, each one launch (attention: two), captured into one graph a
+// device. What belongs to one operator is also captured by itself, so that it can be timed: events
+// lie outside the graphs. Weights are bf16, or int8 or int4 with an fp16 scale for 128 of a row;
+// the residual is fp32, what products take is bf16, as are the cache and the exchanged messages.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cpu/decode/reference.hpp"
+#include "kernels/cuda/operations.hpp"
+
+namespace limen::gpu {
+
+// Why no step of this shape can be run on `ranks` devices; empty if it can.
+std::string not_for_gpus(const kernels::DecodeShape& whole, std::size_t ranks);
+
+class Decoder {
+ public:
+  enum class Fill { random, numbers };
+  // The whole model's shape, a rank for each device. DeviceError if there is too little memory, or
+  // if devices cannot reach each other.
+  Decoder(const std::vector<const Device*>& devices, const kernels::DecodeShape& whole, Fill fill,
+          U32 seed = 1);
+  ~Decoder();
+
+  // Another batch or context, the weights kept.
+  void resize(std::size_t sequences, const std::vector<std::size_t>& seen, std::size_t context);
+
+  // Takes a token of each sequence, leaves the next. DeviceError if a rank waited in vain.
+  void step(std::vector<U32>& tokens);
+  // Seconds of one of `repeats` steps with these tokens, of the slowest rank.
+  double time_step(const std::vector<U32>& tokens, unsigned repeats);
+  // The same of an operator alone, with what the last step left: in all layers, or outside of them.
+  double time(kernels::Op op, bool in_layers, unsigned repeats);
+
+  const kernels::DecodeShape& shape() const { return whole_; }
+  std::size_t ranks() const { return ranks_.size(); }
+  // Of the last step, [sequence][vocabulary of the slice].
+  std::vector<float> logits(std::size_t rank) const;
+  // Of the last step: experts that some token chose, summed over layers.
+  std::size_t experts_read() const;
+
+ private:
+  struct Rank;
+  using Graphs = std::vector<std::unique_ptr<CapturedGraph>>;  // by rank
+
+  void make_weights(Rank& rank, Fill fill, U32 seed);
+  void make_caches(Rank& rank);
+  void make_stages(Rank& rank);
+  template <class Wanted>
+  Graphs capture(Wanted&& wanted);
+  double time_graphs(const Graphs& graphs, unsigned repeats);
+  void set_tokens(const std::vector<U32>& tokens);
+  void check_peers() const;
+
+  kernels::DecodeShape whole_;
+  Fill fill_;
+  U32 seed_;
+  std::vector<std::unique_ptr<Rank>> ranks_;
+  std::unique_ptr<Peers> sums_, choices_;  // exchanges: results of layers, tokens
+  Graphs step_;
+  std::map<std::pair<kernels::Op, bool>, Graphs> parts_;
+};
+
+// Runs one step of a small model and compares it with plain fp64 arithmetic; empty, or what is
+// wrong, in one line.
+std::string verify_decoder(const std::vector<const Device*>& devices,
+                           const kernels::DecodeShape& whole);
+// Small shapes, no size a multiple of what kernels like, that a step on `ranks` devices is checked
+// on before it is timed.
+std::vector<kernels::DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t ranks);
+// All of these on these devices.
+std::string verify_decode(const std::vector<const Device*>& devices, kernels::Format weights);
+
+}  // namespace limen::gpu

@@ -1,0 +1,72 @@
+// Inside of the decoder: what a rank has, and how large its arrays are.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <vector>
+
+#include "kernels/cuda/decoder.hpp"
+#include "kernels/cuda/decoder_weights.hpp"
+
+namespace limen::gpu {
+
+using kernels::DecodeShape, kernels::LayerShape, kernels::Op, kernels::Role;
+
+inline constexpr Role dense_roles[] = {Role::qkv, Role::output, Role::gate_up, Role::down,
+                                       Role::router};
+
+inline unsigned u(std::size_t n) { return static_cast<unsigned>(n); }
+inline unsigned ceiling(std::size_t n, std::size_t by) { return u((n + by - 1) / by); }
+// Accesses of a row of x, bf16: whole accesses of weights in every format.
+inline unsigned x_words(std::size_t columns) { return ceiling(columns, 32) * 4; }
+
+struct Stage {
+  Op op;
+  bool in_layers;
+  std::function<void()> send;
+};
+
+struct Layer {
+  Weights dense[std::size(dense_roles)], expert_gate_up, expert_down;
+  Memory<Words> attention_gain, network_gain;
+  Memory<std::uint16_t> keys, values;
+  Memory<U32> active;  // experts of the last step
+
+  const Weights& of(Role role) const { return dense[static_cast<std::size_t>(role)]; }
+};
+
+inline Attention attention_of(const DecodeShape& s, const LayerShape& layer) {
+  return {Format::bf16,  u(s.sequences),   u(layer.kv_heads), u(layer.query_heads / layer.kv_heads),
+          u(layer.seen), u(layer.head_dim)};
+}
+
+// Blocks that share the logits of a sequence.
+inline unsigned candidate_shares(const DecodeShape& s) {
+  return std::min(32u, ceiling(s.vocabulary, 1024));
+}
+
+struct Decoder::Rank {
+  const Device* device = nullptr;
+  DecodeShape shape{};  // the slice
+  std::vector<Layer> layers{};
+  Weights head{};
+  Memory<Words> last_gain{};
+  Memory<U64> turns{};
+
+  Memory<U32> tokens{}, next{};
+  Memory<float> residual{}, qkv{}, q{}, partial{}, out{}, gate_up{}, scores{}, logits{};
+  Memory<Words> normed{}, attended{}, gated{}, message{}, summed{};
+  Memory<U32> chosen{}, slot{}, source{}, first{};
+  Memory<float> weight{}, results{};  // of experts
+  Memory<U64> candidates{};
+  Memory<U32> choice{}, choices{};
+  std::vector<Stage> stages{};
+
+  std::size_t sequences() const { return shape.sequences; }
+  void product(const Weights& w, const Words* x, float* y) const;
+  void experts(const Weights& w, const Layer& layer, const LayerShape& s, const Words* x,
+               const U32* source_of, float* y) const;
+};
+
+}  // namespace limen::gpu

@@ -1,0 +1,179 @@
+#include "probes/gpu_decode.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "kernels/cuda/decoder.hpp"
+#include "model/error.hpp"
+#include "probes/interrupt.hpp"
+#include "probes/schedule.hpp"
+#include "results/measurement.hpp"
+#include "results/statistics.hpp"
+
+namespace limen::probes {
+namespace {
+
+using kernels::Op, kernels::OpSeconds;
+using Clock = std::chrono::steady_clock;
+constexpr double least_seconds = 5e-3;  // of a sample, by the devices' clocks
+constexpr unsigned most_repeats = 200;
+
+// The devices of a job.
+struct Job {
+  GpuBench& bench;
+  std::vector<const gpu::Device*> devices{};
+
+  bool emulated() const { return devices[0]->properties().emulated; }
+  bool disturbed() const {
+    return std::any_of(devices.begin(), devices.end(), [&](const gpu::Device* d) {
+      return (bench.nvml().marks(d->properties().pci) &
+              (results::throttled | results::shared_device)) != 0;
+    });
+  }
+  // Bytes a second of the read kernel on the slowest device, the median of three.
+  double read_rate() {
+    double least = INFINITY;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+      const gpu::Device& d = *devices[i];
+      const auto& memory = bench.data(i);
+      const auto sum = gpu::upload(d, std::vector<gpu::U64>{0});
+      std::vector<double> rates;
+      gpu::Stopwatch watch(d);
+      for (int n = 0; n < 4; ++n) {  // the first is warm-up
+        watch.start();
+        gpu::stream(d, gpu::Stream::read, {.from = memory.data(), .sum = sum.data()}, memory.size(),
+                    gpu::full_grid(d, d.kernels().read), 0);
+        const double seconds = watch.stop();
+        if (n > 0) rates.push_back(static_cast<double>(memory.bytes()) / seconds);
+      }
+      least = std::min(least, results::median_of(std::move(rates)));
+    }
+    return least;
+  }
+};
+
+unsigned repeats_for(double seconds) {
+  return static_cast<unsigned>(
+      std::clamp(std::ceil(least_seconds / std::max(seconds, 1e-9)), 1.0, double{most_repeats}));
+}
+
+// One step, layers scaled out to the whole model.
+OpSeconds sample(gpu::Decoder& decoder, const std::vector<std::uint32_t>& tokens, unsigned repeats,
+                 double layer_scale) {
+  const double total = decoder.time_step(tokens, repeats);
+  OpSeconds out{};
+  double outside = 0, others = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto op = static_cast<Op>(i);
+    const double once = decoder.time(op, false, repeats);
+    outside += once;
+    if (op == Op::rest) continue;
+    out[i] = once + layer_scale * decoder.time(op, true, repeats);
+    others += out[i];
+  }
+  const double scaled = outside + layer_scale * std::max(0.0, total - outside);
+  out[static_cast<std::size_t>(Op::rest)] = scaled - others;
+  return out;
+}
+
+DecodeVisit visit(Job& job, gpu::Decoder& decoder, const DecodeOrder& order,
+                  const DecodePoint& point, const DecodeOptions& options) {
+  constexpr std::size_t least = 3, most = 60;
+  decoder.resize(point.sequences, std::vector<std::size_t>(order.shape.layers.size(), point.seen),
+                 point.context);
+  // Other tokens each time: what random weights go on with would soon repeat itself.
+  std::mt19937 random(static_cast<unsigned>(options.seed));
+  std::vector<std::uint32_t> tokens(point.sequences);
+  const auto other_tokens = [&] {
+    for (auto& t : tokens) t = static_cast<std::uint32_t>(random() % order.shape.vocabulary);
+  };
+  DecodeVisit found;
+  found.emulated = job.emulated();
+  found.memories = job.devices.size();
+  const double before = job.read_rate();
+  other_tokens();
+  const unsigned repeats = found.emulated ? 1 : repeats_for(decoder.time_step(tokens, 1));
+  const auto start = Clock::now();
+  const auto since = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  for (;;) {
+    const std::size_t n = found.samples.size();
+    if (n >= most || (n >= least && since() > options.visit_seconds) ||
+        since() > 6 * options.visit_seconds + 5 || (found.emulated && n > 0) || Interrupt::asked())
+      break;
+    other_tokens();
+    const OpSeconds s = sample(decoder, tokens, repeats, order.layer_scale);
+    if (job.disturbed()) {
+      ++found.disturbed;
+      continue;
+    }
+    found.samples.push_back(s);
+    found.experts_read += static_cast<double>(decoder.experts_read()) /
+                          static_cast<double>(order.shape.layers.size());
+  }
+  if (!found.samples.empty()) found.experts_read /= static_cast<double>(found.samples.size());
+  found.read_rate = (before + job.read_rate()) / 2;
+  return found;
+}
+
+std::vector<DecodeTimes> time_order(Job& job, const DecodeOrder& order,
+                                    const DecodeOptions& options) {
+  const auto& wrong = job.bench.verified(
+      fmt::format("decode {} {}", kernels::name(order.shape.weights), job.devices.size()),
+      [&] { return gpu::verify_decode(job.devices, order.shape.weights); });
+  if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
+  auto shape = order.shape;
+  for (auto& layer : shape.layers) layer.seen = 1;
+  shape.sequences = shape.context = 1;
+  gpu::Decoder decoder(job.devices, shape, gpu::Decoder::Fill::random,
+                       static_cast<std::uint32_t>(options.seed));
+  std::vector<DecodeTimes> all(order.points.size());
+  for (int v = 0; v < options.visits; ++v)
+    for (const std::size_t i :
+         shuffled(order.points.size(), options.seed, static_cast<std::uint64_t>(v)))
+      all[i].push_back(visit(job, decoder, order, order.points[i], options));
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::vector<DecodeTimes>> decode_on_gpus(GpuBench& bench,
+                                                     const std::vector<DecodeOrder>& orders,
+                                                     const DecodeOptions& options,
+                                                     std::size_t ranks, std::string& note) {
+  if (ranks > bench.devices().size()) {
+    note = fmt::format("left out: {} GPUs can be used here", bench.devices().size());
+    return {};
+  }
+  Job job{bench};
+  for (std::size_t i = 0; i < ranks; ++i) job.devices.push_back(&bench.devices()[i]);
+  const Interrupt interrupt;
+  std::vector<std::vector<DecodeTimes>> all;
+  try {
+    for (const auto* d : job.devices)
+      for (const auto* peer : job.devices)
+        if (d != peer && !d->backend().can_reach(d->number(), peer->number())) {
+          note = fmt::format("left out: device {} cannot reach the memory of device {}",
+                             d->number(), peer->number());
+          return {};
+        }
+    for (const DecodeOrder& order : orders) {
+      if (Interrupt::asked()) throw Error("interrupted", Exit::failed);
+      all.push_back(time_order(job, order, options));
+    }
+  } catch (const gpu::DeviceError& e) {
+    if (e.out_of_memory())
+      throw Error(fmt::format("{}; take a smaller --memory-share, batch or context", e.what()),
+                  Exit::unfit);
+    throw Error(fmt::format("a decode step on GPUs failed: {}; `limen probe gpu --verify` checks "
+                            "kernel by kernel",
+                            e.what()),
+                Exit::failed);
+  }
+  return all;
+}
+
+}  // namespace limen::probes
