@@ -2,8 +2,7 @@
 
 #include <set>
 
-#include <fmt/format.h>
-
+#include "cli/new_run.hpp"
 #include "model/error.hpp"
 #include "probes/host.hpp"
 #include "probes/resume.hpp"
@@ -23,10 +22,11 @@ void add_place(CLI::App& command, Place& place) {
                    "DIRECTORY/<host>; --resume also begins those that are not there");
 }
 
-results::RunWriter Begun::writer() const {
-  auto writer = before ? results::RunWriter::append_to(directory)
-                       : results::RunWriter::create(directory, provenance);
+results::RunWriter Begun::writer() {
+  auto writer =
+      before ? results::RunWriter::append_to(directory) : new_run(directory.string(), provenance);
   if (before) writer.finish(provenance);
+  directory = writer.directory();
   return writer;
 }
 
@@ -38,9 +38,7 @@ Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& c
   const std::string& named = resume ? place.resume : place.output;
   if (place.per_host && named.empty())
     throw Error("--per-host needs the directory that the hosts share: name it with -o");
-  begun.directory = named.empty()
-                        ? fmt::format("runs/{}-{}", begun.provenance.started, begun.provenance.host)
-                        : named;
+  begun.directory = named;
   if (place.per_host) begun.directory /= begun.provenance.host;
   if (!resume || (place.per_host && !fs::exists(begun.directory / "run.json"))) {
     probes::remember(plan, begun.provenance);

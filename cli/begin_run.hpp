@@ -19,11 +19,11 @@ struct Place {
 void add_place(CLI::App& command, Place& place);
 
 struct Begun {
-  std::filesystem::path directory;
+  std::filesystem::path directory;     // empty until writer() if none was named
   results::Provenance provenance;      // of a run that goes on: its own
   std::optional<results::Run> before;  // what it holds
   // Makes the run, or opens it for more.
-  results::RunWriter writer() const;
+  results::RunWriter writer();
   const results::Run* goes_on_with() const { return before ? &*before : nullptr; }
 };
 

@@ -17,6 +17,7 @@ void add_show(CLI::App& app, Exit& code);       // one run
 void add_compare(CLI::App& app, Exit& code);    // two runs
 void add_export(CLI::App& app, Exit& code);     // a run in other formats
 void add_import(CLI::App& app, Exit& code);     // other benchmarks' output -> a run
+void add_fleet(CLI::App& app, Exit& code);      // many runs, node beside node
 void add_calibrate(CLI::App& app, Exit& code);  // runs -> machine.toml
 void add_predict(CLI::App& app, Exit& code);    // machine, model, workload -> limits
 void add_serve(CLI::App& app, Exit& code);      // users and requests -> frontier
@@ -31,5 +32,6 @@ void add_verify(CLI::App& app, Exit& code);     // a real decode against its pre
 void add_validate(CLI::App& app, Exit& code);   // predictions beside published measurements
 void add_import_published(CLI::App& app, Exit& code);
 void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references
+void add_generate(CLI::App& app, Exit& code);   // manual page and completions, for packages
 
 }  // namespace limen::cli

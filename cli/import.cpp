@@ -32,8 +32,8 @@ Exit import_run(const Options& o) {
     return Exit::ok;
   }
   if (o.request.files.empty()) throw Error("limen import: name a file to import (--list: formats)");
+  results::Run run = im::import_files(o.request);  // what is wrong with a file matters more
   if (o.directory.empty()) throw Error("limen import: name the run to write with -o");
-  results::Run run = im::import_files(o.request);
   run.provenance.version = revision::version;
   run.provenance.git_sha = revision::git_sha;
   run.provenance.git_dirty = revision::git_dirty;

@@ -1,9 +1,26 @@
+#include <algorithm>
 #include <exception>
 
 #include <fmt/format.h>
 
+#include "cli/command_tree.hpp"
 #include "cli/commands.hpp"
+#include "model/cards/suggest.hpp"
 #include "revision.hpp"
+
+namespace {
+
+// CLI11 asks for a subcommand, and does not say that it knows none of the name that was given.
+void check_command(const CLI::App& app, const std::string& name) {
+  std::vector<std::string> known{"generate"};
+  for (const auto& command : limen::cli::command_tree(app).commands) known.push_back(command.name);
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  known.erase(known.begin());
+  throw limen::Error("there is no subcommand '" + name + "'" +
+                     limen::cards::suggestion(name, known));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace limen;
@@ -17,6 +34,7 @@ int main(int argc, char** argv) {
   cli::add_list(app, code);
   cli::add_show(app, code);
   cli::add_compare(app, code);
+  cli::add_fleet(app, code);
   cli::add_export(app, code);
   cli::add_import(app, code);
   cli::add_calibrate(app, code);
@@ -33,7 +51,9 @@ int main(int argc, char** argv) {
   cli::add_validate(app, code);
   cli::add_import_published(app, code);
   cli::add_selfbench(app, code);
+  cli::add_generate(app, code);
   try {
+    if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version
     return app.exit(help);

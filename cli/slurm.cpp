@@ -96,7 +96,9 @@ name=${SLURM_CLUSTER_NAME:-cluster}
   "$limen" calibrate "${runs[@]}" --name "$name" -o "$results/machine.toml" &&
     "$limen" predict --machine "$results/machine.toml" --model llama-3.1-8b,llama-3.1-70b --weights int8 --tp auto
 } >"$results/report.txt" || failed=yes
-"$limen" report "${runs[@]}" --name "$name" -o "$results/report.html" || failed=yes
+"$limen" fleet "$results/nodes" >>"$results/report.txt" || failed=yes # the nodes that stand out
+"$limen" fleet "$results/nodes" --json >"$results/fleet.json"
+"$limen" report "${runs[@]}" --name "$name" --fleet "$results/fleet.json" -o "$results/report.html" || failed=yes
 cat "$results/report.txt"
 [ -z "$failed" ]
 )script";

@@ -9,6 +9,7 @@
 #include "calibration/calibrate.hpp"
 #include "cli/commands.hpp"
 #include "cli/launched.hpp"
+#include "cli/new_run.hpp"
 #include "cli/text_table.hpp"
 #include "cli/verify_against.hpp"
 #include "cli/verify_cases.hpp"
@@ -112,9 +113,9 @@ model::Machine calibrated_here(bool quick, bool on_gpus) {
     plan.names = {"gpu.stream",    "gpu.latency", "gpu.gemv",     "gpu.gemm",
                   "gpu.attention", "gpu.launch",  "gpu.pingpong", "gpu.allreduce"};
   auto provenance = probes::describe(plan.seed);
-  const auto directory = fmt::format("runs/{}-{}", provenance.started, provenance.host);
-  auto writer = results::RunWriter::create(directory, provenance);
-  fmt::print(stderr, "limen: calibrating from probes, into {}\n", directory);
+  auto writer = new_run("", provenance);
+  const auto directory = writer.directory();
+  fmt::print(stderr, "limen: calibrating from probes, into {}\n", directory.string());
   const auto report = probes::run_probes(plan, writer, provenance);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (report.interrupted) throw Error("interrupted", Exit::failed);

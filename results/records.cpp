@@ -6,6 +6,7 @@
 
 #include "model/error.hpp"
 #include "results/fields.hpp"
+#include "results/quick_record.hpp"
 #include "results/store.hpp"
 #include "results/text.hpp"
 
@@ -216,6 +217,7 @@ std::string record_line(const Record& record) {
 }
 
 Record read_record(const std::string& text, const std::string& file, std::size_t line) {
+  if (auto quick = quick_record(text)) return std::move(*quick);
   const json root = parse_json(text, file, line);
   const std::string where = fmt::format("{}:{}", file, line);
   Fields fields(root, where);

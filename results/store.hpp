@@ -19,6 +19,10 @@ class RunWriter {
  public:
   // Makes the directory and run.json. Error if it holds a run already or cannot be written.
   static RunWriter create(const std::filesystem::path& directory, const Provenance& provenance);
+  // The same in a new folder of `parent`: `name`, or name-2, name-3, ... where that is taken. Any
+  // number of processes may do so at once, also on several hosts that share `parent` by NFS.
+  static RunWriter create_in(const std::filesystem::path& parent, const std::string& name,
+                             const Provenance& provenance);
   // Opens an existing run for appending (the MPI ranks that `limen run` starts; a resumed run).
   static RunWriter append_to(const std::filesystem::path& directory);
 
@@ -45,6 +49,10 @@ class RunWriter {
   std::filesystem::path directory_;
   int fd_ = -1;
 };
+
+// Puts a whole file in place by rename, or leaves what was there: no reader sees a part of it. What
+// is no regular file (a pipe, a terminal) is written to. Error if it cannot be written.
+void write_file(const std::filesystem::path& target, const std::string& text);
 
 struct Run {
   std::filesystem::path directory;

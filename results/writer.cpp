@@ -59,17 +59,17 @@ bool write_whole(int fd, const std::string& text, std::size_t& done) {
   return true;
 }
 
-void write_run_json(const fs::path& directory, const Provenance& provenance) {
-  const fs::path target = directory / "run.json", temporary = directory / "run.json.new";
-  File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-  if (file.fd() < 0) fail("cannot be created", temporary, errno);
-  std::size_t done = 0;
-  if (!write_whole(file.fd(), run_record(provenance), done) || ::fsync(file.fd()) != 0 ||
-      ::rename(temporary.c_str(), target.c_str()) != 0) {
-    const int why = errno;
-    ::unlink(temporary.c_str());
-    fail("cannot be written", target, why);
+// Beside the target, under a name that nobody else has: O_EXCL, and not a lock, since it also holds
+// among hosts that share a folder.
+std::pair<fs::path, int> open_draft(const fs::path& target) {
+  constexpr int most_tries = 1000;  // drafts that killed processes of our number left
+  for (int i = 0; i < most_tries; ++i) {
+    fs::path draft = fmt::format("{}.new-{}-{}", target.string(), ::getpid(), i);
+    File file(draft, O_WRONLY | O_CREAT | O_EXCL);
+    if (file.fd() >= 0) return {std::move(draft), file.release()};
+    if (errno != EEXIST) fail("cannot be created", draft, errno);
   }
+  fail("cannot be created beside the drafts that killed processes left", target, EEXIST);
 }
 
 // A killed writer may have left half a line. It is dropped before anything is put behind it, or
@@ -97,6 +97,28 @@ void mend_last_line(int fd, const fs::path& path) {
 
 }  // namespace
 
+void write_file(const fs::path& target, const std::string& text) {
+  std::error_code why;
+  std::size_t done = 0;
+  if (fs::exists(target, why) && !fs::is_regular_file(target, why)) {  // a terminal, a pipe
+    File file(target, O_WRONLY);
+    if (file.fd() < 0 || !write_whole(file.fd(), text, done))
+      fail("cannot be written", target, errno);
+    return;
+  }
+  const auto [draft, fd] = open_draft(target);
+  bool written = write_whole(fd, text, done) && ::fsync(fd) == 0;
+  int error = errno;
+  if (::close(fd) != 0 && written) {  // NFS may find only now that there is no room
+    written = false;
+    error = errno;
+  }
+  if (written && ::rename(draft.c_str(), target.c_str()) == 0) return;
+  if (written) error = errno;
+  ::unlink(draft.c_str());
+  fail("cannot be written", target, error);
+}
+
 RunWriter::RunWriter(fs::path directory, int fd) : directory_(std::move(directory)), fd_(fd) {}
 RunWriter::RunWriter(RunWriter&& other) noexcept
     : directory_(std::move(other.directory_)), fd_(std::exchange(other.fd_, -1)) {}
@@ -121,7 +143,7 @@ RunWriter RunWriter::create(const fs::path& directory, const Provenance& provena
                 ": holds a run already; name another folder, or move that one away");
   if (file.fd() < 0) fail("cannot be created", samples, errno);
   try {
-    write_run_json(directory, provenance);
+    write_file(directory / "run.json", run_record(provenance));
   } catch (...) {
     ::unlink(samples.c_str());  // else a second attempt would find a run here
     throw;
@@ -149,7 +171,23 @@ void RunWriter::verdict(const std::string& probe, const Parameters& parameters,
   line(record_line({{probe, parameters, work, outcome}, std::nullopt}));
 }
 
-void RunWriter::finish(const Provenance& provenance) { write_run_json(directory_, provenance); }
+RunWriter RunWriter::create_in(const fs::path& parent, const std::string& name,
+                               const Provenance& provenance) {
+  std::error_code why;
+  fs::create_directories(parent, why);
+  if (why) fail("cannot be made", parent, why.value());
+  // mkdir makes a folder or says that it is there, at once, on every file system: of many processes
+  // that want one name each gets a folder of its own.
+  for (int i = 1;; ++i) {
+    const fs::path directory = parent / (i == 1 ? name : fmt::format("{}-{}", name, i));
+    if (::mkdir(directory.c_str(), 0777) == 0) return create(directory, provenance);
+    if (errno != EEXIST) fail("cannot be made", directory, errno);
+  }
+}
+
+void RunWriter::finish(const Provenance& provenance) {
+  write_file(directory_ / "run.json", run_record(provenance));
+}
 
 void RunWriter::line(const std::string& text) {
   std::size_t done = 0;
