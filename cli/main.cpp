@@ -17,7 +17,7 @@ void check_command(const CLI::App& app, const std::string& name) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
   known.erase(known.begin());
   throw limen::Error("there is no subcommand '" + name + "'" +
-                     limen::cards::suggestion(name, known));
+                     limen::cards::suggestion(name, known) + " (limen --help lists what there is)");
 }
 
 }  // namespace

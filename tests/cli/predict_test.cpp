@@ -203,8 +203,15 @@ TEST(Limen, WithoutACommandOrWithAnUnknownOneSaysWhatThereIs) {
     EXPECT_EQ(r.lines_of_error(), 1);
     EXPECT_THAT(r.err, HasSubstr("limen --help"));
   }
+  EXPECT_THAT(run_limen({"predct"}).err, HasSubstr("'predct'; did you mean 'predict'?"));
   EXPECT_EQ(run_limen({"--help"}).code, 0);
   EXPECT_EQ(run_limen({"--version"}).code, 0);
+}
+
+TEST(Limen, ImportNamesAFileThatIsNotThereBeforeAMissingOption) {
+  const auto r = run_limen({"import", "/nonexistent"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, HasSubstr("/nonexistent: no such file"));
 }
 
 }  // namespace
