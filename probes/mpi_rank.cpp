@@ -111,7 +111,8 @@ Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
   if (world.rank() == 0) writer = results::RunWriter::append_to(run_directory);
   MpiSession session(session_plan(plan, order, subsets.size()), world, std::move(cases),
                      std::move(writer), age_of_run(run_directory));
-  if (world.rank() == 0) session.take_up(results::load_run(run_directory));
+  if (world.rank() == 0 && !results::load_provenance(run_directory).resumed.empty())
+    session.take_up(results::load_run(run_directory));
   bool valid = false;
   {
     const Watch watch(world, static_cast<int>(plan.patience),

@@ -73,8 +73,8 @@ std::pair<fs::path, int> open_draft(const fs::path& target) {
 }
 
 // A killed writer may have left half a line. It is dropped before anything is put behind it, or
-// completed if only its newline is missing; the lock keeps ranks that open the same run from doing
-// so twice.
+// completed if only its newline is missing. Under the lock that a writer shares while it writes a
+// line: half a line is never that of a writer that lives.
 void mend_last_line(int fd, const fs::path& path) {
   ::flock(fd, LOCK_EX);
   const off_t size = ::lseek(fd, 0, SEEK_END);
@@ -191,8 +191,11 @@ void RunWriter::finish(const Provenance& provenance) {
 
 void RunWriter::line(const std::string& text) {
   std::size_t done = 0;
-  if (write_whole(fd_, text + "\n", done)) return;
+  ::flock(fd_, LOCK_SH);  // see mend_last_line
+  const bool written = write_whole(fd_, text + "\n", done);
   const int why = errno;
+  ::flock(fd_, LOCK_UN);
+  if (written) return;
   // Takes back what the disk took of the line, unless another process has written behind it.
   struct stat now {};
   const off_t end = ::lseek(fd_, 0, SEEK_CUR);
