@@ -85,7 +85,54 @@ double rms(const std::vector<double>& errors) {
   return errors.empty() ? 0 : std::sqrt(squares / static_cast<double>(errors.size()));
 }
 
-// Of the collective `key`, such as "sync.all_reduce", into its laws.
+// Cases of one node by number of ranks; of ranks that were measured on one socket and on several,
+// those of one.
+std::map<int, Cases> by_ranks(const Observations& observed, const std::string& probe,
+                              const std::string& key) {
+  std::map<int, Cases> found;
+  for (const Observation* o : observed.of(probe)) {
+    if (o->number(key) < 2 || o->number("nodes") > 1) continue;
+    Cases& cases = found[static_cast<int>(o->number(key))];
+    if (!cases.empty() && o->number("sockets") < cases[0]->number("sockets")) cases.clear();
+    if (cases.empty() || o->number("sockets") == cases[0]->number("sockets")) cases.push_back(o);
+  }
+  return found;
+}
+
+// Of each size the fastest variant: libraries, ways to launch and types differ in what they leave
+// of the machine.
+void keep_fastest(Cases& cases) {
+  std::map<double, const Observation*> best;
+  for (const Observation* o : cases) {
+    const Observation*& at = best[o->number("bytes")];
+    if (!at || o->seconds < at->seconds) at = o;
+  }
+  cases.clear();
+  for (const auto& [bytes, o] : best) cases.push_back(o);
+}
+
+// Threads stand in where no ranks were measured.
+std::map<int, Cases> between_hosts(const Observations& observed, Draft& draft) {
+  std::map<int, Cases> by_count = by_ranks(observed, "mpi.allreduce", "ranks");
+  for (auto& [threads, cases] : by_ranks(observed, "sync.allreduce", "threads"))
+    if (by_count.try_emplace(threads, cases).second)
+      draft.notes.push_back(fmt::format(
+          "sync.all_reduce of {} ranks: from threads of one process, as no ranks were measured",
+          threads));
+  return by_count;
+}
+
+void fit_hop(const Observations& observed, Draft& draft) {
+  const std::map<int, Cases> pairs = by_ranks(observed, "mpi.pingpong", "ranks");
+  const auto found = pairs.find(2);
+  if (found == pairs.end() || !fit_hop_law(draft, "sync.pp", found->second, draft.machine.sync_pp,
+                                           draft.machine.sync_pp_bandwidth))
+    draft.machine.unidentified.emplace_back(
+        "sync.pp, sync.pp_bandwidth: no mpi.pingpong over several sizes was measured");
+}
+
+}  // namespace
+
 void fit_collective(Draft& draft, const std::string& key, int ranks, const Cases& cases,
                     std::vector<model::CollectivePiece>& laws) {
   const Messages m = messages_of(cases);
@@ -138,54 +185,6 @@ void fit_collective(Draft& draft, const std::string& key, int ranks, const Cases
   report_law(draft, fmt::format("{} of {} ranks", key, ranks), errors,
              points > 0 ? std::optional(std::sqrt(squares / points)) : std::nullopt);
 }
-
-// Cases of one node by number of ranks; of ranks that were measured on one socket and on several,
-// those of one.
-std::map<int, Cases> by_ranks(const Observations& observed, const std::string& probe,
-                              const std::string& key) {
-  std::map<int, Cases> found;
-  for (const Observation* o : observed.of(probe)) {
-    if (o->number(key) < 2 || o->number("nodes") > 1) continue;
-    Cases& cases = found[static_cast<int>(o->number(key))];
-    if (!cases.empty() && o->number("sockets") < cases[0]->number("sockets")) cases.clear();
-    if (cases.empty() || o->number("sockets") == cases[0]->number("sockets")) cases.push_back(o);
-  }
-  return found;
-}
-
-// Of each size the fastest variant: libraries, ways to launch and types differ in what they leave
-// of the machine.
-void keep_fastest(Cases& cases) {
-  std::map<double, const Observation*> best;
-  for (const Observation* o : cases) {
-    const Observation*& at = best[o->number("bytes")];
-    if (!at || o->seconds < at->seconds) at = o;
-  }
-  cases.clear();
-  for (const auto& [bytes, o] : best) cases.push_back(o);
-}
-
-// Threads stand in where no ranks were measured.
-std::map<int, Cases> between_hosts(const Observations& observed, Draft& draft) {
-  std::map<int, Cases> by_count = by_ranks(observed, "mpi.allreduce", "ranks");
-  for (auto& [threads, cases] : by_ranks(observed, "sync.allreduce", "threads"))
-    if (by_count.try_emplace(threads, cases).second)
-      draft.notes.push_back(fmt::format(
-          "sync.all_reduce of {} ranks: from threads of one process, as no ranks were measured",
-          threads));
-  return by_count;
-}
-
-void fit_hop(const Observations& observed, Draft& draft) {
-  const std::map<int, Cases> pairs = by_ranks(observed, "mpi.pingpong", "ranks");
-  const auto found = pairs.find(2);
-  if (found == pairs.end() || !fit_hop_law(draft, "sync.pp", found->second, draft.machine.sync_pp,
-                                           draft.machine.sync_pp_bandwidth))
-    draft.machine.unidentified.emplace_back(
-        "sync.pp, sync.pp_bandwidth: no mpi.pingpong over several sizes was measured");
-}
-
-}  // namespace
 
 bool fit_hop_law(Draft& draft, const std::string& key, const Cases& cases,
                  std::optional<model::Parameter<model::Seconds>>& latency,

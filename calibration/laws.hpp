@@ -30,6 +30,10 @@ void fit_collectives(const Observations& observed,
 // How collectives grow with the ranks, and between nodes: sync.net, sync.net_bandwidth, the number
 // of devices, and laws for as many ranks as a node has; after the collectives of a node.
 void fit_network(const Observations& observed, Draft& draft);
+// Pieces of alpha + beta bytes for the collective `key`, such as "sync.all_reduce", of one number
+// of ranks; with fewer than two sizes it is named as unidentified.
+void fit_collective(Draft& draft, const std::string& key, int ranks, const Cases& cases,
+                    std::vector<model::CollectivePiece>& laws);
 // One way between two ranks: latency + bytes / bandwidth. False if there are no two sizes.
 bool fit_hop_law(Draft& draft, const std::string& key, const Cases& cases,
                  std::optional<model::Parameter<model::Seconds>>& latency,

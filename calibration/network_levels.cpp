@@ -146,6 +146,34 @@ void set_network(Draft& draft, const NetworkLaw& law) {
                 model::Evidence::fitted);
 }
 
+// The same from one number of nodes, whose algorithm cannot be told: a doubling.
+bool set_network_from_pieces(const Observations& observed, Draft& draft) {
+  const Cases all = at_level(observed, "mpi.allreduce", Level::network);
+  double most = 0;
+  for (const Observation* o : all) most = std::max(most, o->number("ranks"));
+  Cases cases;
+  for (const Observation* o : all)
+    if (o->number("ranks") == most) cases.push_back(o);
+  std::vector<model::CollectivePiece> pieces;
+  if (!cases.empty())
+    fit_collective(draft, "sync.net, an all-reduce", static_cast<int>(most), cases, pieces);
+  if (pieces.empty()) return false;
+  const double doublings = std::ceil(std::log2(most)),
+               crossings = model::link_crossings(Exchange::all_reduce, static_cast<int>(most));
+  const auto& alpha = pieces.front().alpha;
+  const auto& beta = pieces.back().beta;
+  const auto step = [&](model::Seconds t) { return t.in(model::seconds) / doublings; };
+  const auto rate = [&](model::SecondsPerByte t) {
+    return crossings / t.in(model::seconds_per_byte);
+  };
+  draft.machine.sync_net = parameter(draft, model::seconds, step(alpha.value),
+                                     {step(alpha.low), step(alpha.high)}, model::Evidence::fitted);
+  draft.machine.sync_net_bandwidth =
+      parameter(draft, model::bytes_per_second, rate(beta.value), {rate(beta.high), rate(beta.low)},
+                model::Evidence::fitted);
+  return true;
+}
+
 // Many ranks on many nodes, against what the machine makes of its parts.
 void check_composition(const Observations& observed, Draft& draft) {
   for (const Collective& c : collectives) {
@@ -172,10 +200,11 @@ void fit_between_nodes(const Observations& observed, Draft& draft, const Network
       "{:.0f} nodes were seen, and are taken to be like the one that was probed", nodes));
   if (law) {
     set_network(draft, *law);
-  } else if (!fit_hop_law(draft, "sync.net", at_level(observed, "mpi.pingpong", Level::network),
+  } else if (!set_network_from_pieces(observed, draft) &&
+             !fit_hop_law(draft, "sync.net", at_level(observed, "mpi.pingpong", Level::network),
                           draft.machine.sync_net, draft.machine.sync_net_bandwidth)) {
     draft.machine.unidentified.emplace_back(
-        "sync.net: no ping-pong between nodes was measured, with one rank a node");
+        "sync.net: no all-reduce or ping-pong between nodes was measured, with one rank a node");
   }
   check_composition(observed, draft);
 }

@@ -159,9 +159,9 @@ class Law:
         assert facts["hosts"] == 2, "limen sees %d hosts" % facts["hosts"]
         late = sum(c["late"] for c in facts["cases"]) / sum(c["samples"] for c in facts["cases"])
         fit = json.loads(call(limen, "calibrate", run, "--json"))
-        pieces = [p for p in fit["all_reduce"] if p["ranks"] == 2]
-        alpha, beta = ([value(piece[key][end]) for end in ("value", "low", "high")]
-                       for piece, key in ((pieces[0], "alpha"), (pieces[-1], "beta")))
+        alpha, rate = ([value(fit["parameters"][key][end]) for end in ("value", "low", "high")]
+                       for key in ("sync.net", "sync.net_bandwidth"))
+        beta = [1 / rate[0], 1 / rate[2], 1 / rate[1]]
         self.alpha, self.beta = alpha[0], beta[0]
         self.alpha_uncertainty, self.beta_uncertainty = (alpha[2] - alpha[1]) / 2, (beta[2] - beta[1]) / 2 / beta[0]
         trip_after = network.trip()
