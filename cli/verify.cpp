@@ -122,6 +122,7 @@ model::Machine calibrated_here(bool quick, bool on_gpus) {
   if (!on_gpus) {
     std::string note;
     probes::MpiPlan ranks = mpi_plan(plan);
+    ranks.names = {"mpi.allreduce"};  // what its exchanges are
     ranks.seconds = quick ? 4 : 15;
     probes::run_mpi_probes(ranks, directory, note);
     fmt::print(stderr, "limen: MPI: {}\n", note);
