@@ -47,6 +47,20 @@ void keep_what_stands_out(std::vector<report::FleetCell>& cells,
   std::erase_if(cells, [&](const auto& c) { return !kept.count(c.*which); });
 }
 
+// A parameter of a probe, in few letters.
+std::string words_of(const std::string& key, const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (key != "bytes" || !value.is_number()) return fmt::format("{} {}", key, value.dump());
+  double bytes = value.get<double>();
+  const char* unit = "B";
+  for (const char* larger : {"kB", "MB", "GB"}) {
+    if (bytes < 1000) break;
+    bytes /= 1000;
+    unit = larger;
+  }
+  return fmt::format("{:.3g} {}", bytes, unit);
+}
+
 }  // namespace
 
 ComparedTable compared_with_cases(const std::string& file) {
@@ -100,8 +114,8 @@ std::vector<report::FleetCell> fleet_cells(const std::string& file) {
       const auto& nodes = group.at("nodes");
       for (const auto& figure : group.at("figures")) {
         std::string name = figure.at("probe").get<std::string>();
-        for (const auto& [_, value] : figure.at("parameters").items())
-          name += fmt::format(" {}", value.is_string() ? value.get<std::string>() : value.dump());
+        for (const auto& [key, value] : figure.at("parameters").items())
+          name += fmt::format(" {}", words_of(key, value));
         const double median = figure.at("median").get<double>();
         const double sign = figure.at("unit").get<std::string>() == "s" ? -1 : 1;  // + is better
         const double spread = sign * deviations * figure.at("mad").get<double>();

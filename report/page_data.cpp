@@ -1,6 +1,8 @@
 #include "report/page_data.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,6 +24,19 @@ using namespace model;
 using nlohmann::ordered_json;
 
 int place(Format f) { return static_cast<int>(f); }
+
+// Whole ones without their ".0": there are many.
+ordered_json numbers(const std::vector<double>& row) {
+  ordered_json out = ordered_json::array();
+  for (const double v : row) {
+    const bool whole = std::fabs(v) < 1e15 && v == std::floor(v) && !(v == 0 && std::signbit(v));
+    if (whole)
+      out.push_back(static_cast<std::int64_t>(v));
+    else
+      out.push_back(v);
+  }
+  return out;
+}
 
 // Evidence of the parameters of a row, a letter each, in its order.
 std::string letters(const Machine& m) {
@@ -48,10 +63,13 @@ ordered_json json_of(const Machine& m, const char* group) {
                       {"capacity", l.capacity ? number(l.capacity->in(bytes)) : nullptr},
                       {"bandwidth", l.bandwidth.value.in(bytes_per_second)}});
   }
-  ordered_json out{
-      {"name", m.name},        {"description", m.description},           {"group", group},
-      {"devices", m.devices},  {"ranks_per_device", m.ranks_per_device}, {"row", page::to_row(m)},
-      {"evidence", letters(m)}};
+  ordered_json out{{"name", m.name},
+                   {"description", m.description},
+                   {"group", group},
+                   {"devices", m.devices},
+                   {"ranks_per_device", m.ranks_per_device},
+                   {"row", numbers(page::to_row(m))},
+                   {"evidence", letters(m)}};
   if (!fits.empty()) out["all_reduce"] = fits;
   if (!levels.empty()) out["levels"] = levels;
   return out;
@@ -76,7 +94,7 @@ ordered_json models() {
   for (const auto& card : cards::model_names()) {
     const Transformer t = cards::find_model(card);
     ordered_json m{{"name", t.name},
-                   {"row", page::to_row(t)},
+                   {"row", numbers(page::to_row(t))},
                    {"parameters", t.parameters()},
                    {"active", t.active_parameters()},
                    {"layers", t.layers()},

@@ -77,7 +77,7 @@ TEST(ReportCommand, ShowsTheNodesOfAFleetThatStandOut) {
   }
   values[8] = nullptr;
   const nlohmann::json figure{{"probe", "memory.stream"},
-                              {"parameters", {{"kernel", "read"}, {"threads", 2}}},
+                              {"parameters", {{"bytes", 3221225472}, {"kernel", "read"}, {"threads", 2}}},
                               {"unit", "B/s"},
                               {"median", 100},
                               {"mad", 1},
@@ -91,7 +91,7 @@ TEST(ReportCommand, ShowsTheNodesOfAFleetThatStandOut) {
     EXPECT_NE(c["host"], "node8");
     if (c["host"] != "node7") continue;
     found = true;
-    EXPECT_EQ(c["figure"], "memory.stream read 2");
+    EXPECT_EQ(c["figure"], "memory.stream 3.22 GB read threads 2");
     EXPECT_NEAR(c["score"].get<double>(), -50 / 1.4826, 1e-9);
   }
   EXPECT_TRUE(found);
