@@ -1,5 +1,4 @@
 // limen calibrate: runs -> a machine file, with how well each law fits and what could not be told.
-#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include "cli/calibrate_published.hpp"
 #include "cli/commands.hpp"
 #include "cli/text_table.hpp"
+#include "cli/write_file.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/units.hpp"
 
@@ -89,11 +89,7 @@ Exit calibrate(const Options& o) {
   const std::string machine = cards::write_machine(c.machine);
   tell(c);
   if (!o.file.empty()) {
-    std::ofstream out(o.file, std::ios::binary);
-    out << machine;
-    out.close();
-    if (!out)
-      throw Error(o.file + ": cannot be written; choose a folder with room that you may write to");
+    write_file(o.file, machine);
   }
   if (o.json) {
     fmt::print("{}", as_json(c));

@@ -1,11 +1,10 @@
 #include "cli/calibrate_published.hpp"
 
-#include <fstream>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "calibration/published/fit.hpp"
+#include "cli/write_file.hpp"
 
 namespace limen::cli {
 
@@ -21,11 +20,7 @@ Exit calibrate_published(const std::string& folder, const std::string& file, boo
   for (const std::string& r : fit.refused) fmt::print(stderr, "limen: refused by physics: {}\n", r);
   for (const std::string& u : fit.unidentified) fmt::print(stderr, "not identified: {}\n", u);
   if (!file.empty()) {
-    std::ofstream out(file, std::ios::binary);
-    out << text;
-    out.close();
-    if (!out)
-      throw Error(file + ": cannot be written; choose a folder with room that you may write to");
+    write_file(file, text);
   }
   if (json) {
     auto laws = nlohmann::ordered_json::array();

@@ -1,10 +1,10 @@
 // limen export: a run, or a machine, in a form that another tool reads.
-#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/write_file.hpp"
 #include "model/cards/foreign_card.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/suggest.hpp"
@@ -73,11 +73,7 @@ void add_export(CLI::App& app, Exit& code) {
       fmt::print("{}", text);
       return;
     }
-    std::ofstream out(o->file, std::ios::binary);
-    out << text;
-    out.close();
-    if (!out)
-      throw Error(o->file + ": cannot be written; choose a folder with room that you may write to");
+    write_file(o->file, text);
   });
 }
 

@@ -1,11 +1,11 @@
 // limen import-published: tables of published measurements -> the compact ones that calibrate
 // reads.
 #include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "calibration/published/import.hpp"
 #include "cli/commands.hpp"
+#include "cli/write_file.hpp"
 
 namespace limen::cli {
 
@@ -25,10 +25,7 @@ void add_import_published(CLI::App& app, Exit&) {
     std::filesystem::create_directories(o->to, failed);
     for (const auto& [name, text] : files) {
       const std::string file = (std::filesystem::path(o->to) / name).string();
-      std::ofstream out(file, std::ios::binary);
-      out << text;
-      out.close();
-      if (!out) throw Error(file + ": cannot be written; choose a folder that you may write to");
+      write_file(file, text);
     }
   });
 }

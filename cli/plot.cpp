@@ -38,7 +38,7 @@ bool colour_wanted() {
 template <class Plot>
 void show(const Arguments& a, const Plot& plot) {
   if (a.svg == "-" && a.cases.json) throw Error("--svg -: --json has stdout; name a file");
-  if (!a.svg.empty()) write_file(a.svg, report::to_svg(plot));
+  if (!a.svg.empty()) write_drawing(a.svg, report::to_svg(plot));
   if (a.svg.empty() || a.cases.json)
     fmt::print("{}",
                a.cases.json ? report::to_json(plot) : report::to_terminal(plot, colour_wanted()));

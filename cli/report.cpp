@@ -1,5 +1,4 @@
 // limen report: runs and tables of measurements -> one page with the model in it.
-#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/report_compared.hpp"
 #include "cli/usual_cases.hpp"
+#include "cli/write_file.hpp"
 #include "report/html.hpp"
 #include "results/store.hpp"
 
@@ -52,11 +52,7 @@ void report(const Options& o) {
     fmt::print("{}\n", report::page_data(page));
     return;
   }
-  std::ofstream out(o.file, std::ios::binary);
-  out << report::html_page(page);
-  out.close();
-  if (!out)
-    throw Error(o.file + ": cannot be written; choose a folder with room that you may write to");
+  write_file(o.file, report::html_page(page));
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 // limen validate: predictions beside published measurements, and honest statistics of the errors.
-#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "calibration/published/validate.hpp"
 #include "cli/commands.hpp"
 #include "cli/text_table.hpp"
+#include "cli/write_file.hpp"
 
 namespace limen::cli {
 
@@ -22,14 +22,6 @@ struct Options {
   std::string cases, from = "calibrated", engine, out, cross;
   bool json = false;
 };
-
-void write_file(const std::string& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out)
-    throw Error(file + ": cannot be written; choose a folder with room that you may write to");
-}
 
 std::vector<std::string> figures(const ErrorStatistics& s) {
   return {std::to_string(s.n),

@@ -205,7 +205,7 @@ Exit run(const Arguments& a) {
   if (cases.empty()) return Exit::nothing_to_run;
   fmt::print("{}", a.json ? verified_json(cases) : verified_text(cases));
   if (!a.svg.empty() && errors_of(cases).n > 0)
-    write_file(a.svg, report::to_svg(verified_chart(cases)));
+    write_drawing(a.svg, report::to_svg(verified_chart(cases)));
   return Exit::ok;
 }
 

@@ -1,4 +1,4 @@
-// Where a drawing goes.
+// Where an output goes that the user named.
 #pragma once
 
 #include <cstdio>
@@ -11,17 +11,21 @@
 
 namespace limen::cli {
 
-// Into a file, or to stdout if its name is "-". Error if it cannot be written.
+// Error if it cannot be written.
 inline void write_file(const std::string& file, const std::string& text) {
-  if (file == "-") {
-    fmt::print("{}", text);
-    return;
-  }
   std::ofstream stream(file, std::ios::binary);
   stream << text;
   stream.close();
   if (!stream)
     throw Error(file + ": cannot be written; choose a folder with room that you may write to");
+}
+
+// A drawing: to stdout if the name is "-".
+inline void write_drawing(const std::string& file, const std::string& svg) {
+  if (file == "-")
+    fmt::print("{}", svg);
+  else
+    write_file(file, svg);
 }
 
 }  // namespace limen::cli
