@@ -129,13 +129,10 @@ double scatter_of_sources(const std::vector<Coordinate>& coordinates, const Rows
   for (const PublishedRow* r : rows) sources.insert(r->source);
   std::vector<double> errors;
   for (const std::string& s : sources) {
-    Rows kept;
-    for (const PublishedRow* r : rows)
-      if (r->source != s) kept.push_back(r);
-    std::map<std::string, Rows> held;
-    for (const PublishedRow* r : rows)
-      if (r->source == s) held[std::string(r->device->card)].push_back(r);
+    Rows kept, left_out;
+    for (const PublishedRow* r : rows) (r->source == s ? left_out : kept).push_back(r);
     const auto others = by_device(kept);
+    auto held = by_device(left_out);
     std::erase_if(held, [&](const auto& h) { return !others.count(h.first); });
     if (held.empty()) continue;
     const Hierarchy h = fit_hierarchy(coordinates, groups_of(others));
