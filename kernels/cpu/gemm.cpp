@@ -7,10 +7,9 @@
 
 namespace limen::kernels {
 
-// The widest use: 4 bytes an element and token, a group sum a group and token, a row of scales a
-// band, a scale a token.
+// The widest use: 4 bytes an element and token, a scale a token.
 std::size_t Workspace::needed(std::size_t cols, std::size_t tokens) {
-  return 4 * (padded(cols) * tokens + padded_groups(cols) * (tokens + bands) + tokens + 64);
+  return 4 * (padded(cols) * tokens + tokens + 64);
 }
 
 Workspace::Workspace(std::size_t max_cols, std::size_t max_tokens)

@@ -171,8 +171,10 @@ void rows(const Shape& shape, const Shard& shard, const W* x, std::size_t stride
           std::size_t tokens, T* y) {
   const std::size_t count = longest(shard);
   for (std::size_t i = 0; i < count; ++i) {
+    const std::byte* starts[bands];
     const W* w[bands];
-    next_rows(shard, i, shape.row_bytes(), w);
+    next_rows(shard, i, shape.row_bytes(), &Band::weights, starts);
+    for (std::size_t b = 0; b < bands; ++b) w[b] = reinterpret_cast<const W*>(starts[b]);
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
       const W* xs[C];

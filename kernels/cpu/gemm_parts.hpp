@@ -10,9 +10,5 @@ ShardKernel gemm_shard_float, gemm_shard_quantized;
 
 // Elements of one token's rearranged x: whole groups, so that no tail is left.
 constexpr std::size_t padded(std::size_t cols) { return (cols + group - 1) / group * group; }
-// Groups, rounded up to whole vectors of any target.
-constexpr std::size_t padded_groups(std::size_t cols) {
-  return ((cols + group - 1) / group + 63) / 64 * 64;
-}
 
 }  // namespace limen::kernels

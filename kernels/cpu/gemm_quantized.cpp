@@ -16,32 +16,23 @@ namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Weights are fetched ahead: there is so much arithmetic on a line that out-of-order execution
-// alone does not reach far enough (plain formats do not need it, and lose by it). Distances and
-// hints were measured; past the end a prefetch does no harm.
-template <bool Nibbles>
+// alone does not reach far enough (plain formats do not need it, and lose by it). The distance was
+// measured; past the end a prefetch does no harm.
+template <std::size_t Bytes>
 HWY_INLINE void fetch_ahead(const std::byte* group_start) {
-  if constexpr (Nibbles) {
-    __builtin_prefetch(group_start + 2048, 0, 3);
-  } else {
-    __builtin_prefetch(group_start + 1280, 0, 0);
-    __builtin_prefetch(group_start + 1344, 0, 0);
-  }
+  for (std::size_t line = 0; line < Bytes; line += 64)
+    __builtin_prefetch(group_start + 2048 + line, 0, 0);
 }
 
 // x as the kernels read it.
 struct Activations {
   std::int16_t* values;  // [token][padded cols]
-  float* offsets;        // [token][padded groups]: -8 times the sum of a group's values, for int4
   float* scales;         // [token]
-  float* row_scales;     // [band][padded groups]: the scales of the rows at hand, widened
 };
 
 Activations lay_out(std::size_t cols, std::size_t tokens, const Workspace& workspace) {
-  auto* floats = reinterpret_cast<float*>(workspace.data());
   Activations x;
-  x.row_scales = floats;
-  x.offsets = x.row_scales + bands * padded_groups(cols);
-  x.values = reinterpret_cast<std::int16_t*>(x.offsets + tokens * padded_groups(cols));
+  x.values = reinterpret_cast<std::int16_t*>(workspace.data());
   x.scales = reinterpret_cast<float*>(x.values + tokens * padded(cols));
   return x;
 }
@@ -71,37 +62,13 @@ HWY_INLINE float quantize(const float* x, std::size_t cols, std::int16_t* to) {
   return scale;
 }
 
-// -8 times each group's sum.
-HWY_INLINE void group_offsets(const std::int16_t* values, std::size_t groups, std::size_t room,
-                              float* to) {
-  const HWY_FULL(std::int16_t) d16;
-  const HWY_FULL(std::int32_t) d32;
-  const auto ones = hn::Set(d16, std::int16_t{1});
-  for (std::size_t g = 0; g < groups; ++g) {
-    auto sum = hn::Zero(d32);
-    for (std::size_t k = 0; k < group; k += hn::Lanes(d16)) {
-      sum = dot_pairs(d32, hn::LoadU(d16, values + g * group + k), ones, sum);
-    }
-    to[g] = -8.0f * static_cast<float>(hn::GetLane(hn::SumOfLanes(d32, sum)));
-  }
-  for (std::size_t g = groups; g < room; ++g) to[g] = 0;
-}
-
-HWY_INLINE void widen_scales(const std::uint16_t* from, std::size_t groups, std::size_t room,
-                             float* to) {
-  const HWY_FULL(float) d;
-  const HWY_FULL(std::uint32_t) d32;
-  const hn::Rebind<std::uint16_t, decltype(d32)> d16;
-  std::size_t g = 0;
-  for (; g + hn::Lanes(d) <= groups; g += hn::Lanes(d)) {
-    const auto wide = hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, from + g)));
-    hn::StoreU(hn::BitCast(d, wide), d, to + g);
-  }
-  for (; g < groups; ++g) {
-    const std::uint32_t bits = static_cast<std::uint32_t>(from[g]) << 16;
-    std::memcpy(to + g, &bits, 4);
-  }
-  for (; g < room; ++g) to[g] = 0;
+// A stored scale in all lanes. Not widened into a buffer first: stores that wait for scales from
+// DRAM held back the loads of weights behind them.
+template <class D>
+HWY_INLINE hn::Vec<D> scale_of(D d, const std::uint16_t* stored) {
+  const hn::Repartition<std::uint16_t, D> d16;
+  const hn::Repartition<std::uint32_t, D> d32;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(d32, hn::Set(d16, *stored))));
 }
 
 // One group of one row against C columns: 32-bit sums.
@@ -112,14 +79,12 @@ HWY_INLINE void group_sums(const std::byte* w, const std::int16_t* const* x, V32
   const std::size_t lanes = hn::Lanes(d16);
   for (std::size_t c = 0; c < C; ++c) sums[c] = hn::Zero(d32);
   if constexpr (Nibbles) {
-    const HWY_FULL(std::uint16_t) du16;
-    const auto mask = hn::Set(du16, std::uint16_t{15});
-    for (std::size_t j = 0; j < 32; j += lanes) {
-      const auto packed = hn::LoadU(du16, reinterpret_cast<const std::uint16_t*>(w) + j);
-      const auto w0 = hn::BitCast(d16, hn::And(packed, mask));
-      const auto w1 = hn::BitCast(d16, hn::And(hn::ShiftRight<4>(packed), mask));
-      const auto w2 = hn::BitCast(d16, hn::And(hn::ShiftRight<8>(packed), mask));
-      const auto w3 = hn::BitCast(d16, hn::ShiftRight<12>(packed));
+    for (std::size_t j = 0; j < 32; j += lanes) {  // the shift up leaves the sign on top
+      const auto packed = hn::LoadU(d16, reinterpret_cast<const std::int16_t*>(w) + j);
+      const auto w0 = hn::ShiftRight<12>(hn::ShiftLeft<12>(packed));
+      const auto w1 = hn::ShiftRight<12>(hn::ShiftLeft<8>(packed));
+      const auto w2 = hn::ShiftRight<12>(hn::ShiftLeft<4>(packed));
+      const auto w3 = hn::ShiftRight<12>(packed);
       for (std::size_t c = 0; c < C; ++c) {
         sums[c] = dot_pairs(d32, w0, hn::LoadU(d16, x[c] + j), sums[c]);
         sums[c] = dot_pairs(d32, w1, hn::LoadU(d16, x[c] + 32 + j), sums[c]);
@@ -140,35 +105,25 @@ HWY_INLINE void group_sums(const std::byte* w, const std::int16_t* const* x, V32
 }
 
 template <bool Nibbles, std::size_t C>
-HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t cols,
-                     const Activations& x, std::size_t token, float (*out)[bands]) {
+HWY_INLINE void tile(const std::byte* const* w, const std::uint16_t* const* scales,
+                     std::size_t cols, const Activations& x, std::size_t token,
+                     float (*out)[bands]) {
   const HWY_FULL(float) d;
   const HWY_FULL(std::int32_t) d32;
   constexpr std::size_t group_bytes = Nibbles ? group / 2 : group;
-  const std::size_t room = padded_groups(cols), groups = (cols + group - 1) / group;
+  const std::size_t groups = (cols + group - 1) / group;
   const std::int16_t* xs[C];
   for (std::size_t c = 0; c < C; ++c) xs[c] = x.values + (token + c) * padded(cols);
   hn::Vec<decltype(d)> acc[bands][C];
   for (auto& r : acc) {
     for (auto& c : r) c = hn::Zero(d);
   }
-  if constexpr (Nibbles) {  // the zero point: scales times offsets
-    for (std::size_t g = 0; g < groups; g += hn::Lanes(d)) {
-      for (std::size_t r = 0; r < bands; ++r) {
-        const auto scale = hn::LoadU(d, scales + r * room + g);
-        for (std::size_t c = 0; c < C; ++c) {
-          acc[r][c] =
-              hn::MulAdd(scale, hn::LoadU(d, x.offsets + (token + c) * room + g), acc[r][c]);
-        }
-      }
-    }
-  }
   for (std::size_t g = 0; g < groups; ++g) {
     for (std::size_t r = 0; r < bands; ++r) {
-      fetch_ahead<Nibbles>(w[r] + g * group_bytes);
+      fetch_ahead<group_bytes>(w[r] + g * group_bytes);
       hn::Vec<decltype(d32)> sums[C];
       group_sums<Nibbles, C>(w[r] + g * group_bytes, xs, sums);
-      const auto scale = hn::Set(d, scales[r * room + g]);
+      const auto scale = scale_of(d, scales[r] + g);
       for (std::size_t c = 0; c < C; ++c)
         acc[r][c] = hn::MulAdd(hn::ConvertTo(d, sums[c]), scale, acc[r][c]);
     }
@@ -183,19 +138,16 @@ HWY_INLINE void tile(const std::byte* const* w, const float* scales, std::size_t
 template <bool Nibbles>
 void rows(const Shape& shape, const Shard& shard, const Activations& x, std::size_t tokens,
           float* y) {
-  const std::size_t count = longest(shard), groups = shape.groups(),
-                    room = padded_groups(shape.cols);
+  const std::size_t count = longest(shard);
   for (std::size_t i = 0; i < count; ++i) {
     const std::byte* w[bands];
-    next_rows(shard, i, shape.row_bytes(), w);
-    for (std::size_t b = 0; b < bands; ++b) {
-      if (i < shard[b].rows)
-        widen_scales(shard[b].scales + i * groups, groups, room, x.row_scales + b * room);
-    }
+    const std::uint16_t* scales[bands];
+    next_rows(shard, i, shape.row_bytes(), &Band::weights, w);
+    next_rows(shard, i, shape.groups(), &Band::scales, scales);
     over_tokens(tokens, [&](auto width, std::size_t t) HWY_ATTR {
       constexpr std::size_t C = decltype(width)::value;
       float out[C][bands];
-      tile<Nibbles, C>(w, x.row_scales, shape.cols, x, t, out);
+      tile<Nibbles, C>(w, scales, shape.cols, x, t, out);
       store<float, C>(shape, shard, i, t, out, y);
     });
   }
@@ -204,12 +156,10 @@ void rows(const Shape& shape, const Shard& shard, const Activations& x, std::siz
 void shard_quantized(const Shape& shape, const Shard& shard, const void* x, std::size_t tokens,
                      void* y, const Workspace& workspace) {
   const auto a = lay_out(shape.cols, tokens, workspace);
-  const std::size_t room = padded_groups(shape.cols);
   const bool nibbles = shape.format == Format::int4;
   for (std::size_t t = 0; t < tokens; ++t) {
     auto* values = a.values + t * padded(shape.cols);
     a.scales[t] = quantize(static_cast<const float*>(x) + t * shape.cols, shape.cols, values);
-    if (nibbles) group_offsets(values, shape.groups(), room, a.offsets + t * room);
   }
   if (nibbles) {
     rows<true>(shape, shard, a, tokens, static_cast<float*>(y));

@@ -92,9 +92,6 @@ void encode_row(const Shape& shape, const std::vector<int>& weight, const std::v
                 std::byte* to, std::uint16_t* scales) {
   std::memset(to, 0, shape.row_bytes());
   for (std::size_t g = 0; g < shape.groups(); ++g) scales[g] = to_bf16(scale[g]);
-  if (shape.format == Format::int4) {  // zero is stored as 8
-    for (std::size_t w = 0; w < shape.groups() * 32; ++w) put<std::uint16_t>(to, w, 0x8888);
-  }
   for (std::size_t k = 0; k < shape.cols; ++k) {
     switch (shape.format) {
       case Format::fp32:
@@ -113,7 +110,7 @@ void encode_row(const Shape& shape, const std::vector<int>& weight, const std::v
         const auto [word, shift] = nibble(k);
         const auto rest = get<std::uint16_t>(to, word) & ~(0xFu << shift);
         put(to, word,
-            static_cast<std::uint16_t>(rest | static_cast<unsigned>(weight[k] + 8) << shift));
+            static_cast<std::uint16_t>(rest | (static_cast<unsigned>(weight[k]) & 0xFu) << shift));
         break;
       }
     }
@@ -134,7 +131,7 @@ double decode(const Shape& shape, const std::byte* row, const std::uint16_t* sca
     case Format::int4: {
       const auto [word, shift] = nibble(k);
       const int stored = static_cast<int>(get<std::uint16_t>(row, word) >> shift & 0xFu);
-      return double{from_bf16(scales[k / group])} * (stored - 8);
+      return double{from_bf16(scales[k / group])} * (stored < 8 ? stored : stored - 16);
     }
   }
   return 0;

@@ -9,8 +9,8 @@
 // an array of its own.
 //
 // int4: groups of 128 weights, 64 bytes each: as 32 words of 16 bits, nibble q of word j is weight
-// 32 q + j, stored plus 8; scales as for int8. Unpacking is a shift and a mask, whatever the
-// vector's width.
+// 32 q + j in two's complement; scales as for int8. Unpacking is two shifts, whatever the vector's
+// width.
 //
 // The last group of a row is filled up with zeros.
 #pragma once

@@ -70,17 +70,17 @@ HWY_INLINE void over_tokens(std::size_t tokens, Tile&& tile) {
   if (t < tokens) tile(std::integral_constant<std::size_t, 1>{}, t);
 }
 
-// The next row of each band as pointers to W. Bands differ by one row at most: one that has run out
-// gets another's row, and its results are not stored.
-template <class W>
-HWY_INLINE void next_rows(const Shard& shard, std::size_t i, std::size_t row_bytes, const W** w) {
-  const W* some = nullptr;
+// Row i of each band, of weights or of scales, `stride` elements each. Bands differ by one row at
+// most: one that has run out gets another's row, and its results are not stored.
+template <class T>
+HWY_INLINE void next_rows(const Shard& shard, std::size_t i, std::size_t stride,
+                          const T* Band::*part, const T** rows) {
+  const T* some = nullptr;
   for (std::size_t b = 0; b < bands; ++b) {
-    w[b] =
-        i < shard[b].rows ? reinterpret_cast<const W*>(shard[b].weights + i * row_bytes) : nullptr;
-    if (w[b] != nullptr) some = w[b];
+    rows[b] = i < shard[b].rows ? shard[b].*part + i * stride : nullptr;
+    if (rows[b] != nullptr) some = rows[b];
   }
-  for (std::size_t b = 0; b < bands; ++b) w[b] = w[b] == nullptr ? some : w[b];
+  for (std::size_t b = 0; b < bands; ++b) rows[b] = rows[b] == nullptr ? some : rows[b];
 }
 
 // Results of row i of every band.
