@@ -1,4 +1,5 @@
 // limen validate: predictions beside published measurements, and honest statistics of the errors.
+#include <cmath>
 #include <memory>
 
 #include <fmt/format.h>
@@ -23,26 +24,33 @@ struct Options {
   bool json = false;
 };
 
+// Of measurements foretold by others there are no intervals and no limits.
+bool has_intervals(const ErrorStatistics& s) { return !std::isnan(s.coverage); }
+
 std::vector<std::string> figures(const ErrorStatistics& s) {
+  const bool all = has_intervals(s);
   return {std::to_string(s.n),
           percent(s.median),
           percent(s.mean),
           percent(s.p90),
           percent(s.bias),
-          percent(s.coverage),
-          std::to_string(s.violations)};
+          all ? percent(s.coverage) : "",
+          all ? std::to_string(s.violations) : ""};
 }
 const std::vector<std::string> headings = {
     ">n", ">median error", ">mean error", ">90th percentile", ">bias", ">coverage", ">above ideal"};
 
 ordered_json json_of(const ErrorStatistics& s) {
-  return {{"n", s.n},
-          {"median_error", s.median},
-          {"mean_error", s.mean},
-          {"p90_error", s.p90},
-          {"bias", s.bias},
-          {"coverage", s.coverage},
-          {"violations", s.violations}};
+  ordered_json out = {{"n", s.n},
+                      {"median_error", s.median},
+                      {"mean_error", s.mean},
+                      {"p90_error", s.p90},
+                      {"bias", s.bias}};
+  if (has_intervals(s)) {
+    out["coverage"] = s.coverage;
+    out["violations"] = s.violations;
+  }
+  return out;
 }
 
 TextTable table_of(std::vector<std::string> first) {
@@ -135,18 +143,17 @@ Exit validate(const Options& o) {
 Exit cross(const Options& o) {
   const std::vector<PublishedRow> rows = load_published(o.cross);
   const std::vector<CrossRow> crossed = cross_validate(rows);
-  const std::vector<Spread> spread = spread_of_repeats(rows);
   std::string csv =
-      "# Written by: limen validate --cross FOLDER -o FILE. Rows of quality A and B.\n"
+      "# Written by: limen validate --cross FOLDER -o FILE. Rows of quality A and B. Without "
+      "coverage:\n"
+      "# rows foretold by equivalent measurements, not by a law: what could be reached at all.\n"
       "table,left_out,n,median_error,mean_error,p90_error,bias,coverage,violations\n";
   for (const CrossRow& c : crossed) {
     const ErrorStatistics& s = c.statistics;
-    csv += fmt::format("{},{},{},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{}\n", quoted_cell(c.table),
-                       c.left_out, s.n, s.median, s.mean, s.p90, s.bias, s.coverage, s.violations);
+    csv += fmt::format("{},{},{},{:.3f},{:.3f},{:.3f},{:.3f},", quoted_cell(c.table), c.left_out,
+                       s.n, s.median, s.mean, s.p90, s.bias);
+    csv += has_intervals(s) ? fmt::format("{:.3f},{}\n", s.coverage, s.violations) : ",\n";
   }
-  for (const Spread& s : spread)
-    csv += fmt::format("{},repeated measurements,{},{:.3f},,{:.3f},,,\n", quoted_cell(s.what), s.n,
-                       s.median, s.p90);
   if (!o.out.empty()) write_file(o.out, csv);
   if (o.json) {
     ordered_json root = ordered_json::array();
@@ -158,14 +165,12 @@ Exit cross(const Options& o) {
     fmt::print("{}\n", root.dump(1));
     return Exit::ok;
   }
-  TextTable out = table_of({"table", "left out"});
+  TextTable out = table_of({"table", "left out, or told by"});
   for (const CrossRow& c : crossed) {
     std::vector<std::string> line = {c.table, c.left_out};
     for (std::string& f : figures(c.statistics)) line.push_back(std::move(f));
     out.add(std::move(line));
   }
-  for (const Spread& s : spread)
-    out.add({s.what, "repeats", std::to_string(s.n), percent(s.median), "", percent(s.p90)});
   fmt::print("{}", out.text());
   return Exit::ok;
 }

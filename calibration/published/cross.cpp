@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "calibration/published/equivalents.hpp"
 #include "calibration/published/fit.hpp"
 
 namespace limen::calibration {
@@ -15,6 +16,7 @@ namespace {
 
 bool usable(const PublishedRow& r) { return r.quality != "C" && r.problem.empty(); }
 
+// The tables of the result that a row belongs to.
 std::vector<std::string> tables_of(const PublishedRow& r, bool engine_known) {
   if (r.kind == RowKind::all_reduce)
     return {name(r.kind), fmt::format("{} {}", name(r.kind), r.variant)};
@@ -73,59 +75,9 @@ std::vector<CrossRow> cross_validate(const std::vector<PublishedRow>& rows) {
   add("nothing (fitted)", fitted);
   add("the source", by_source);
   add("the device", by_device);
+  for (const Equivalence& e : equivalences(fitted)) add(e.what, e.judged);
   std::stable_sort(out.begin(), out.end(),
                    [](const CrossRow& a, const CrossRow& b) { return a.table < b.table; });
-  return out;
-}
-
-std::vector<Spread> spread_of_repeats(const std::vector<PublishedRow>& rows) {
-  std::map<std::string, std::map<std::string, std::vector<double>>> cases;
-  for (const PublishedRow& r : rows) {
-    if (!usable(r)) continue;
-    std::string what = name(r.kind), key(r.device->card);
-    switch (r.kind) {
-      case RowKind::memory:
-      case RowKind::launch:
-        continue;
-      case RowKind::product:
-        if (r.host_timed) continue;
-        key += fmt::format("|{}|{}|{}|{}", r.variant, r.m, r.n, r.k);
-        what += r.m <= 64 ? ", up to 64 tokens" : ", more than 64 tokens";
-        break;
-      case RowKind::attention:
-        key += fmt::format("|{}|{}|{}|{}|{}", r.variant, r.m, r.context, r.n, r.k);
-        break;
-      case RowKind::all_reduce:
-        key += fmt::format("|{}|{}|{}|{}", r.variant, r.ranks, r.nodes, r.bytes);
-        what += " " + r.variant;
-        break;
-      case RowKind::decode:
-        key += fmt::format("|{}|{}|{:.2f}|{}|{}|{}|{}|{}|{}", r.variant, r.transformer->name,
-                           r.weight_bytes, r.batch, r.partition.tp, r.partition.pp, r.input,
-                           r.output, r.with_prefill);
-        break;
-    }
-    cases[what][key].push_back(r.measured);
-  }
-  std::vector<Spread> out;
-  for (auto& [what, all] : cases) {
-    Spread s;
-    s.what = what;
-    std::vector<double> differences;
-    for (auto& [key, values] : all) {
-      if (values.size() < 2) continue;
-      ++s.cases;
-      std::sort(values.begin(), values.end());
-      const double middle = (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-      for (double v : values) differences.push_back(std::abs(v / middle - 1));
-    }
-    if (differences.empty()) continue;
-    std::sort(differences.begin(), differences.end());
-    s.n = differences.size();
-    s.median = differences[s.n / 2];
-    s.p90 = differences[s.n * 9 / 10];
-    out.push_back(s);
-  }
   return out;
 }
 

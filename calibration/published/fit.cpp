@@ -152,14 +152,15 @@ double scatter_of_sources(const std::vector<Coordinate>& coordinates, const Rows
 void fit_devices(RowKind kind, const std::string& variant, const std::string& family,
                  const Rows& rows, double foreign, PublishedFit& out) {
   const std::map<std::string, Rows> devices = by_device(rows);
-  // Kernels of other formats are relatives of the 16-bit ones: what those are like is expected
-  // first.
+  // Kernels of other formats are relatives of the 16-bit ones, and every library falls back to
+  // NCCL: what those are like is expected first.
   std::vector<Coordinate> coordinates = coordinates_of(kind, variant);
+  const std::string plain = plain_variant(kind);
   const cards::Law* relative =
-      variant == "bf16" ? nullptr : out.laws.find(name(kind), "bf16", "", {family});
+      variant == plain ? nullptr : out.laws.find(name(kind), plain, "", {family});
   constexpr double near = 0.4;
   for (Coordinate& c : coordinates)
-    if (relative) {
+    if (relative && relative->has(c.name)) {
       c.typical = relative->of(c.name).value;
       c.spread = std::min(c.spread, near);
     }
@@ -309,8 +310,13 @@ PublishedFit fit_published(const std::vector<PublishedRow>& rows,
     if (std::any_of(kernels.begin(), kernels.end(),
                     [&](const auto& k) { return k.first.first == kind; }))
       for (const std::string& variant : variants_of(kind)) kernels[{kind, variant}];
-  for (const auto& [key, all] : kernels) {
-    if (whole && !changed.count(key) && !changed.count({key.first, "bf16"})) {
+  std::vector<std::pair<RowKind, std::string>> order;  // the plain variants first
+  for (const auto& [key, all] : kernels) order.push_back(key);
+  std::stable_partition(order.begin(), order.end(),
+                        [](const auto& key) { return key.second == plain_variant(key.first); });
+  for (const auto& key : order) {
+    const Rows& all = kernels[key];
+    if (whole && !changed.count(key) && !changed.count({key.first, plain_variant(key.first)})) {
       for (const cards::Law& l : whole->laws.all)
         if (l.kind == name(key.first) && l.variant == key.second) out.laws.all.push_back(l);
       continue;

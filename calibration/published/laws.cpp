@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 
+#include "model/cards/all_reduce_law.hpp"
 #include "model/cards/laws.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/resolve.hpp"
@@ -13,6 +14,15 @@ namespace {
 
 double power_mean(double a, double b, double p) {
   return model::overlapped(model::seconds(a), model::seconds(b), p).in(model::seconds);
+}
+
+// Of bytes read again and again. `cache`: GB/s that a processor gets from the last-level cache, of
+// which a part is lost to what is not read.
+double read_seconds(double bytes, const Sheet& s, double efficiency, double cache) {
+  constexpr double usable = 0.75;
+  const double memory = bytes / (efficiency * s.bandwidth);
+  if (bytes >= usable * s.cache || s.processors == 0) return memory;
+  return std::min(memory, bytes / (cache * 1e9 * s.processors));
 }
 
 double bytes_of(const PublishedRow& r) {
@@ -47,8 +57,10 @@ const Sheet& sheet_of(const cards::Device& device) {
   s.bandwidth = m.memory_bandwidth->value.in(model::bytes_per_second);
   s.capacity = m.memory_capacity ? m.memory_capacity->value.in(model::bytes) : INFINITY;
   s.cache = device.cache;
+  s.processors = device.processors;
   // A card without links of its own is in a PCIe slot.
   constexpr double pcie = 32e9;
+  s.adds = cards::switch_adds(device, m);
   s.link = m.sync_tp_bandwidth ? m.sync_tp_bandwidth->value.in(model::bytes_per_second) : pcie;
   return s;
 }
@@ -60,6 +72,8 @@ const std::vector<std::string>& variants_of(RowKind kind) {
   return kind == RowKind::product ? products : kind == RowKind::all_reduce ? libraries : none;
 }
 
+std::string plain_variant(RowKind kind) { return kind == RowKind::all_reduce ? "nccl" : "bf16"; }
+
 const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& variant) {
   using S = Scale;
   static const std::vector<Coordinate> linear = {{"efficiency", S::fraction, 0.82, 0.4, 0.35},
@@ -68,29 +82,28 @@ const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& v
                                                  {"overlap", S::above_one, 3, 0.7, 0.5},
                                                  {"launch", S::positive, 20e-6, 0.7, 0.4}};
   static const std::vector<Coordinate> attention = {
-      {"efficiency", S::fraction, 0.82, 0.4, 0.4}, {"fixed", S::positive, 8e-6, 0.5, 0.4},
-      {"serial", S::positive, 5e-6, 0.7, 0.6},     {"growth", S::fraction, 0.5, 0.4, 0.4},
-      {"overlap", S::above_one, 2, 0.7, 0.5},      {"cache", S::above_one, 2.5, 0.5, 0.4}};
-  static const std::vector<Coordinate> direct = {{"alpha", S::positive, 5e-6, 0.7, 0.35},
-                                                 {"growth", S::fraction, 0.15, 0.7, 0.5},
-                                                 {"direct", S::fraction, 0.5, 0.7, 0.5},
-                                                 {"ring_alpha", S::positive, 20e-6, 0.7, 0.5},
-                                                 {"ring", S::fraction, 0.75, 0.5, 0.4}};
+      {"efficiency", S::fraction, 0.85, 0.4, 0.4}, {"fixed", S::positive, 9e-6, 0.4, 0.35},
+      {"pipeline", S::positive, 0.25, 0.5, 0.4},   {"cache", S::positive, 30, 0.4, 0.3},
+      {"serial", S::positive, 0.1e-6, 0.3, 1.5},   {"ungrouped", S::positive, 1.1, 0.3, 0.2}};
+  static const std::map<std::string_view, Coordinate> exchange = {
+      {"base", {"base", S::positive, 6e-6, 0.5, 0.35}},
+      {"hop", {"hop", S::positive, 0.8e-6, 0.5, 0.35}},
+      {"pipeline", {"pipeline", S::positive, 0.5, 0.4, 0.3}},
+      {"ring", {"ring", S::fraction, 0.73, 0.4, 0.35}},
+      {"in_switch", {"in_switch", S::fraction, 0.66, 0.4, 0.35}},
+      {"alpha", {"alpha", S::positive, 4.5e-6, 0.5, 0.35}},
+      {"growth", {"growth", S::fraction, 0.1, 0.5, 0.4}},
+      {"direct", {"direct", S::fraction, 0.6, 0.5, 0.35}},
+      {"host", {"host", S::positive, 35e-6, 0.5, 0.4}}};
   static const std::map<std::string, std::vector<Coordinate>> libraries = [] {
     std::map<std::string, std::vector<Coordinate>> all;
-    for (const auto& [name, alpha, growth] : {std::tuple{"graph", 4.5e-6, 0.1},
-                                              {"fused", 3.5e-6, 0.1},
-                                              {"nccl", 8e-6, 0.5},
-                                              {"eager", 30e-6, 0.1},
-                                              {"framework", 35e-6, 0.2}}) {
-      all[name] = direct;
-      all[name][0].typical = alpha;
-      all[name][1].typical = growth;
-    }
+    for (const std::string& library : variants_of(RowKind::all_reduce))
+      for (const auto& p : cards::all_reduce_parameters(library))
+        all[library].push_back(exchange.at(p.name));
     return all;
   }();
   static const std::vector<Coordinate> memory = {{"efficiency", S::fraction, 0.93, 0.6, 0.6},
-                                                 {"cache", S::above_one, 3, 0.7, 0.9}};
+                                                 {"cache", S::positive, 45, 0.5, 0.3}};
   static const std::vector<Coordinate> launch = {{"fixed", S::positive, 1.5e-6, 0.7, 0.4}};
   if (kind == RowKind::memory) return memory;
   if (kind == RowKind::launch) return launch;
@@ -108,18 +121,17 @@ double predicted_seconds(const PublishedRow& r, const Sheet& s, const std::vecto
       return v[1] + (r.host_timed ? v[4] : 0) + power_mean(memory, compute, v[3]);
     }
     case RowKind::attention: {
-      double memory = r.bytes / (v[0] * s.bandwidth);
-      if (s.cache > 0 && r.bytes < s.cache) memory = r.bytes / (v[5] * s.bandwidth);
-      return v[1] + power_mean(memory, v[2] * std::pow(r.context / 1024, v[3]), v[4]);
+      const double bytes = std::max(read_seconds(r.bytes, s, v[0], v[3]), v[4] * r.context / 1024);
+      return (r.n == r.k ? v[5] : 1) * (v[1] + 2 * v[2] * std::sqrt(v[1] * bytes) + bytes);
     }
     case RowKind::all_reduce: {
-      const double p = r.ranks, link = r.link > 0 ? r.link : s.link;
-      const double direct = v[0] * std::pow(p / 2, v[1]) + (p - 1) * r.bytes / (v[2] * link),
-                   ring = v[3] * std::sqrt(p / 2) + 2 * (p - 1) / p * r.bytes / (v[4] * link);
-      return std::min(direct, ring);
+      const cards::Fabric fabric{r.link > 0 ? r.link : s.link, s.bandwidth,
+                                 s.adds && !(r.link > 0)};
+      return cards::all_reduce_seconds(cards::all_reduce_law(r.variant, v), fabric, r.ranks,
+                                       r.bytes);
     }
     case RowKind::memory:
-      return r.bytes / ((r.bytes < s.cache ? v[1] : v[0]) * s.bandwidth);
+      return read_seconds(r.bytes, s, v[0], v[1]);
     case RowKind::launch:
       return v[0];
     case RowKind::decode:
@@ -142,13 +154,12 @@ double least_seconds(const PublishedRow& r, const Sheet& s) {
                       2 * r.m * r.n * r.k / s.peak(r.variant));
     }
     case RowKind::attention:
-      return r.bytes <= s.cache ? 0.0 : r.bytes / s.bandwidth;
+    case RowKind::memory:
+      // Read again and again, of which what the cache holds need not come from memory.
+      return std::max(0.0, r.bytes - s.cache) / s.bandwidth;
     case RowKind::all_reduce:
       // Each device must at least get what the others have, added up on the way if the switch can.
       return r.bytes / (r.link > 0 ? r.link : s.link) * (r.ranks - 1) / r.ranks;
-    case RowKind::memory:
-      // Of a set a few times larger than the cache a part stays in it.
-      return r.bytes <= 4 * s.cache ? 0.0 : r.bytes / s.bandwidth;
     case RowKind::launch:
       return 0;
     case RowKind::decode:

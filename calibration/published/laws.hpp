@@ -5,19 +5,22 @@
 //               t = fixed + launch + (memory^overlap + compute^overlap)^(1/overlap)
 //               memory = bytes / (efficiency * bandwidth), compute = 2 m n k / (rate * peak)
 //             `launch` only where the host's clock timed it. Waves of tiles are not in it: with the
-//             best of six tile shapes and split sums the tables' median errors moved by -1.6 to +1.2
-//             points without a gain overall, because libraries choose their tiles so.
+//             best of six tile shapes and split sums the tables' median errors moved by -1.6 to
+//             +1.2 points without a gain overall, because libraries choose their tiles so.
 // attention   one decode step of m sequences over their cache:
-//               t = fixed + (memory^overlap + serial^overlap)^(1/overlap)
-//               serial = `serial` * (context / 1024)^growth: what a head's share of processors must
-//               do one after the other; with the best split it grows as the root of the context
-//               memory as above, but `cache` times faster where the keys and values fit the cache
-// all_reduce  of b bytes among p devices, the faster of
-//               alpha (p/2)^growth + (p - 1) b / (direct * link)      every device reads from each
-//               ring_alpha (p/2)^(1/2) + 2 (p - 1)/p b / (ring * link)  in two halves
-// memory      reading a working set over and over: bytes / (efficiency * bandwidth), or `cache`
-// times
-//             the bandwidth where the set fits the last-level cache
+//               t = u (fixed + 2 pipeline (fixed * bytes)^(1/2) + bytes)
+//               u = `ungrouped` where every query head has keys of its own: such kernels do not
+//               use the matrix units; else 1
+//               bytes = KV bytes read as `memory` says, but no less than `serial` for each 1024
+//               tokens of context, which is only seen in kernels that do not split a sequence
+//             The root is what blocks that start and end one after the other leave of the two
+//             terms' overlap. A step more where few sequences are split (and their parts added up)
+//             moved the fitted error from 5.8 to 6.1 % and that of devices left out from 14.5 to
+//             15.1: kernels differ in when they split.
+// all_reduce  see model/cards/all_reduce_law.hpp
+// memory      reading a working set over and over: bytes / (efficiency * bandwidth), or, where it
+//             fits the last-level cache, at most bytes / (cache * processors), `cache` in GB/s: the
+//             cache's rate goes with the processors, not with the memory behind it
 // launch      `fixed`: from one small kernel to the next, in a stream, a graph, a persistent kernel
 #pragma once
 
@@ -33,7 +36,8 @@ namespace limen::calibration {
 
 // A datasheet as plain numbers; NaN: it does not say.
 struct Sheet {
-  double bandwidth = 0, link = 0, cache = 0, capacity = 0;
+  double bandwidth = 0, link = 0, cache = 0, capacity = 0, processors = 0;
+  bool adds = false;  // the switch of its links adds up what passes
   const model::Machine* card = nullptr;
   double peak(const std::string& kernel) const;  // of matrix products
 };
@@ -45,6 +49,9 @@ const std::vector<Coordinate>& coordinates_of(RowKind kind, const std::string& v
 
 // Kernels and libraries that have a law of their own as soon as any row of the kind is known.
 const std::vector<std::string>& variants_of(RowKind kind);
+
+// The one whose law the others of the kind are expected to be like.
+std::string plain_variant(RowKind kind);
 
 // Devices whose law of this kind is alike: of a vendor; of all-reduces, of a kind of link.
 std::string family_of(const PublishedRow& row);

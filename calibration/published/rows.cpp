@@ -92,8 +92,9 @@ void all_reduce(const Table& t, const Table::Row& r, PublishedRow& row) {
   row.nodes = static_cast<int>(t.number(r, "n_nodes").value_or(1));
   row.variant = library_class(t.text(r, "library"), t.text(r, "mode"));
   // Bridges join pairs of devices; beyond a pair the messages pass the PCIe slots.
-  constexpr double pcie4 = 32e9;
-  if (row.ranks > 2 && holds(lower(t.text(r, "interconnect")), {"pairs"})) row.link = pcie4;
+  const std::string path = lower(t.text(r, "interconnect"));
+  if (holds(path, {"pairs"}))
+    row.link = row.ranks == 2 ? 300e9 : holds(path, {"nvlink4"}) ? 64e9 : 32e9;
   if (row.ranks < 2) row.problem = "an all-reduce needs 2 devices or more";
 }
 

@@ -47,11 +47,13 @@ ErrorStatistics statistics_of(const std::vector<const Judged*>& judged) {
   ErrorStatistics s;
   std::vector<double> signed_errors, magnitudes;
   std::size_t covered = 0;
+  bool intervals = true;
   for (const Judged* j : judged) {
     if (!j->evaluation.predicted) continue;
     signed_errors.push_back(j->error());
     magnitudes.push_back(std::abs(j->error()));
     covered += j->covered() ? 1 : 0;
+    intervals = intervals && !std::isnan(j->evaluation.low);
     s.violations += j->evaluation.violates ? 1 : 0;
   }
   s.n = magnitudes.size();
@@ -62,7 +64,7 @@ ErrorStatistics statistics_of(const std::vector<const Judged*>& judged) {
   s.median = quantile(magnitudes, 0.5);
   s.p90 = quantile(magnitudes, 0.9);
   s.bias = quantile(signed_errors, 0.5);
-  s.coverage = static_cast<double>(covered) / static_cast<double>(s.n);
+  s.coverage = intervals ? static_cast<double>(covered) / static_cast<double>(s.n) : NAN;
   return s;
 }
 

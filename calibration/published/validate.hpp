@@ -19,7 +19,8 @@ struct Judged {
   }
 };
 
-// Errors are relative; `bias` is the median of the signed ones.
+// Errors are relative; `bias` is the median of the signed ones. `coverage` is NaN where the judged
+// have no intervals.
 struct ErrorStatistics {
   std::size_t n = 0, violations = 0;
   double median = 0, mean = 0, p90 = 0, bias = 0, coverage = 0;

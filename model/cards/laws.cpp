@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "model/cards/all_reduce_law.hpp"
 #include "model/cards/device.hpp"
 #include "model/cards/embedded.hpp"
 #include "model/cards/parse_toml.hpp"
@@ -47,10 +48,15 @@ double number_of(const std::string& parameter, const toml::table& t, const char*
 }  // namespace
 
 bool is_time(std::string_view p) {
-  for (std::string_view time : {"fixed", "launch", "serial", "alpha", "ring_alpha", "layer", "step",
-                                "sequence", "request", "experts"})
+  for (std::string_view time : {"fixed", "launch", "serial", "alpha", "base", "hop", "host",
+                                "layer", "step", "sequence", "request", "experts"})
     if (p == time) return true;
   return false;
+}
+
+bool Law::has(std::string_view parameter) const {
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [&](const auto& p) { return p.first == parameter; });
 }
 
 const LawValue& Law::of(std::string_view parameter) const {
@@ -163,6 +169,11 @@ std::string_view link_group(const Machine& m) {
              : "slots";
 }
 
+bool switch_adds(const Device& device, const Machine& m) {
+  const std::string_view g = generation(device);
+  return link_group(m) == "switched" && (g == "hopper" || g == "blackwell" || g == "rubin");
+}
+
 std::string engine_library(const std::string& engine) {
   if (engine == "vllm" || engine == "none") return "graph";
   if (engine == "trtllm") return "fused";
@@ -211,31 +222,54 @@ void change(P& p, U unit, F&& f) {
   p.high = unit(std::max(v.high, v.value));
 }
 
-void add_collectives(Machine& m, const Law& law) {
+// The law of a library as straight pieces: it bends to the right, so that the lines that touch it
+// meet above it and the least of them is it within some percent.
+void add_collectives(Machine& m, const Law& law, const std::string& library, bool adds) {
   // A card without links of its own is in a PCIe slot.
-  const double link = m.sync_tp_bandwidth ? m.sync_tp_bandwidth->value.in(bytes_per_second) : 32e9;
-  auto scaled = [](const LawValue& v, double by) {
-    return LawValue{v.value * by, v.low * by, v.high * by};
-  };
-  auto inverse = [](const LawValue& v) { return LawValue{1 / v.value, 1 / v.high, 1 / v.low}; };
+  Fabric fabric;
+  fabric.link = m.sync_tp_bandwidth ? m.sync_tp_bandwidth->value.in(bytes_per_second) : 32e9;
+  fabric.memory = m.memory_bandwidth->value.in(bytes_per_second);
+  fabric.adds = adds;
+  std::vector<double> values;
+  const auto parameters = all_reduce_parameters(library);
+  for (const auto& p : parameters) values.push_back(law.of(p.name).value);
   for (int p : {2, 4, 8, 16, 32, 72}) {
-    const LawValue a = scaled(law.of("alpha"), std::pow(p / 2.0, law.of("growth").value)),
-                   b = scaled(inverse(law.of("direct")), (p - 1) / link),
-                   c = scaled(law.of("ring_alpha"), std::sqrt(p / 2.0)),
-                   d = scaled(inverse(law.of("ring")), 2.0 * (p - 1) / p / link);
-    auto piece = [&](double from, const LawValue& alpha, const LawValue& beta) {
+    auto time = [&](double b) {
+      return all_reduce_seconds(all_reduce_law(library, values), fabric, p, b);
+    };
+    struct Line {
+      double from, alpha, beta, down, up;
+    };
+    std::vector<Line> lines;
+    for (double touched = 8192; touched < 1e9; touched *= 8) {
+      constexpr double step = 1e-3;
+      const double at = time(touched), beta = (time(touched * (1 + step)) - at) / (touched * step),
+                   alpha = at - beta * touched;
+      if (!lines.empty() && beta > 0.999 * lines.back().beta) continue;  // the same line
+      double down = 0, up = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const LawValue v = law.of(parameters[i].name);
+        for (double end : {v.low, v.high}) {
+          values[i] = end;
+          const double effect = std::log(time(touched) / at);
+          (effect < 0 ? down : up) += effect * effect;
+        }
+        values[i] = v.value;
+      }
+      const double from =
+          lines.empty() ? 0 : (alpha - lines.back().alpha) / (lines.back().beta - beta);
+      lines.push_back({from, alpha, beta, std::exp(-std::sqrt(down)), std::exp(std::sqrt(up))});
+    }
+    for (const Line& l : lines) {
       CollectivePiece out;
       out.ranks = p;
-      out.from = bytes(from);
-      out.alpha = parameter<Seconds>(alpha, seconds, law);
-      out.beta = parameter<SecondsPerByte>(beta, seconds_per_byte, law);
+      out.from = bytes(l.from);
+      out.alpha = parameter<Seconds>({l.alpha, l.alpha * l.down, l.alpha * l.up}, seconds, law);
+      out.beta = parameter<SecondsPerByte>({l.beta, l.beta * l.down, l.beta * l.up},
+                                           seconds_per_byte, law);
       out.scatter = law.scatter;
       m.all_reduce.push_back(std::move(out));
-    };
-    piece(0, a, b);
-    // The two halves overtake where they are faster from some size on.
-    if (c.value > a.value && d.value < b.value)
-      piece((c.value - a.value) / (b.value - d.value), c, d);
+    }
   }
   if (!m.sync_floor)
     m.sync_floor = Parameter<Seconds>::exact(microseconds(1.3), Evidence::pooled,
@@ -303,7 +337,7 @@ Machine with_kernels(Machine m, const Laws& laws, const std::string& library, bo
   if (const Law* law = find("attention", "bf16"); law && !m.memory_efficiency)
     m.memory_efficiency = parameter<Quantity<Scalar>>(law->of("efficiency"), pure, *law);
   if (const Law* law = find("all_reduce", library); law && m.all_reduce.empty())
-    add_collectives(m, *law);
+    add_collectives(m, *law, library, switch_adds(*device, m));
   return m;
 }
 

@@ -35,6 +35,7 @@ struct Law {
   std::string source;
 
   bool pooled() const { return device.empty(); }
+  bool has(std::string_view parameter) const;
   const LawValue& of(std::string_view parameter) const;
 };
 
@@ -55,6 +56,10 @@ bool is_time(std::string_view parameter);
 
 // The group of a machine's links: "switched" (NVLink and its like) or "slots" (PCIe).
 std::string_view link_group(const model::Machine& machine);
+
+// Whether the switch of its links can add up what passes: NVLink of the fourth generation and
+// later.
+bool switch_adds(const Device& device, const model::Machine& machine);
 
 // Groups whose pooled laws of a kind hold for a device, the nearest first: its generation, then its
 // vendor; for all-reduces its generation on such links, then such links.
