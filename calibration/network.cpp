@@ -6,18 +6,25 @@
 #include <limits>
 #include <numeric>
 #include <set>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "calibration/segments.hpp"
+#include "model/cards/units.hpp"
 
 namespace limen::calibration {
 namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
-// How far a step of a collective may be from a hop, in logarithms: it adds, sends both ways at
-// once, and shares links. The byte of a reduction costs more than that of a hop.
-constexpr double spread_a = 0.3, spread_b = 0.5;
+// How far a step of a collective may be from a hop, in logarithms. It may well take longer: it
+// adds, sends both ways at once, and shares links. It is hardly faster, since it sends what a hop
+// sends; but bytes in several messages may overlap where those of one do not.
+struct Slack {
+  double below, above;
+  double weight(double off) const { return 1 / (off < 0 ? below * below : above * above); }
+};
+constexpr Slack slack_a{0.15, 0.3}, slack_b{0.3, 0.5};
 constexpr double least_noise = 0.02;  // relative error that is not worth a cut
 constexpr double plausible = 0.05;    // weight from which an algorithm is an alternative
 constexpr std::size_t most_pieces = 3;
@@ -64,19 +71,21 @@ NetworkFit fit_algorithm(const Algorithm& algorithm, const Points& points, const
   double v = std::log(hop.b > 0 ? hop.b
                                 : 0.5 * large->seconds /
                                       (algorithm.crossings(large->ranks) * large->bytes));
-  const double w = 1 / (noise * noise);  // of a point; wa and wb: of the expectation, at u0 and v0
-  const double wa = hop.a > 0 ? 1 / (spread_a * spread_a) : 0, u0 = wa > 0 ? u : 0;
-  const double wb = hop.b > 0 ? 1 / (spread_b * spread_b) : 0, v0 = wb > 0 ? v : 0;
+  const double w = 1 / (noise * noise);  // of a point
+  const double u0 = u, v0 = v;
+  const auto weight_a = [&](double x) { return hop.a > 0 ? slack_a.weight(x - u0) : 0; };
+  const auto weight_b = [&](double y) { return hop.b > 0 ? slack_b.weight(y - v0) : 0; };
   const auto cost = [&](double x, double y) {
     double sum = 0;
     for (const NetworkPoint& q : points) {
       const double t = predicted(algorithm, std::exp(x), std::exp(y), q.ranks, q.bytes);
       sum += std::pow(std::log(t / q.seconds), 2);
     }
-    return sum * w + wa * (x - u0) * (x - u0) + wb * (y - v0) * (y - v0);
+    return sum * w + weight_a(x) * (x - u0) * (x - u0) + weight_b(y) * (y - v0) * (y - v0);
   };
   double now = cost(u, v), damping = 1e-3;
   for (int step = 0; step < 60; ++step) {
+    const double wa = weight_a(u), wb = weight_b(v);
     double uu = wa, uv = 0, vv = wb, ur = wa * (u - u0), vr = wb * (v - v0);
     for (const NetworkPoint& q : points) {
       const double pa = algorithm.steps(q.ranks) * std::exp(u),
@@ -155,6 +164,8 @@ std::vector<Segment> cut(const Points& points, const std::vector<double>& sizes,
   }
   return found;
 }
+
+double rounded(double value) { return std::stod(fmt::format("{:.4g}", value)); }
 
 // 95th percentile of Student's t.
 double student(int freedom) {
@@ -293,6 +304,9 @@ std::string NetworkLaw::in_words() const {
     if (i > 0) words += ", then ";
     for (const NetworkFit& f : pieces_[i].fits)
       words += fmt::format("{}{}", &f == &pieces_[i].fits[0] ? "" : " or ", f.algorithm.name);
+    const NetworkFit& best = pieces_[i].fits[0];
+    words += fmt::format(" ({} a step, {})", cards::to_text(model::seconds(rounded(best.a))),
+                         cards::to_text(model::seconds_per_byte(rounded(best.b))));
     if (i + 1 < pieces_.size()) words += fmt::format(" up to {:.0f} bytes", pieces_[i].to);
   }
   return words;

@@ -5,7 +5,8 @@
 // Sizes are cut into pieces, and in each piece every algorithm of the kind (algorithms.hpp) is
 // fitted by its two parameters. What tells algorithms apart whose times grow alike with the ranks
 // (recursive doubling and tree differ by a factor of 2) is what a step costs: a ping-pong at the
-// same level is the expectation of both parameters, log-normal about it. The criterion is
+// same level is the expectation of both parameters, log-normal about it, and narrower below it: a
+// step that sends a message takes no less than a message. The criterion is
 //
 //   misfit / noise^2 + (distance from the expectation)^2 + parameters ln(points)
 //
@@ -73,7 +74,8 @@ class NetworkLaw {
   double scatter() const { return scatter_; }
   double left_out_error() const;
   std::vector<double> errors() const;  // relative, a point
-  // "recursive doubling up to 16384 bytes, then ring or Rabenseifner".
+  // "recursive doubling (5 us a step, 500 ps/B) up to 16384 bytes, then ring or Rabenseifner
+  // (...)"; what a step and a byte cost is of the first that is named.
   std::string in_words() const;
 
  private:

@@ -30,7 +30,8 @@ void add_sizes(const std::string& probe, const RankSubset& subset, bool quick,
   const int ranks = static_cast<int>(subset.ranks.size());
   const bool fine = probe == "mpi.allreduce" || probe == "mpi.pingpong";
   std::int64_t last = 0;
-  for (std::int64_t bytes : message_sizes(fine ? 2 : quick ? 16 : 4)) {
+  const int step = !fine ? (quick ? 16 : 4) : quick && ranks > 2 ? 4 : 2;
+  for (std::int64_t bytes : message_sizes(step)) {
     if (block_kind(probe) != nullptr)
       bytes = static_cast<std::int64_t>(
           kernels::mpi::divisible(static_cast<std::size_t>(bytes), ranks));

@@ -37,9 +37,9 @@ struct MpiCase {
 std::vector<std::int64_t> message_sizes(int step = 2);
 
 // Those probes of `names` that MPI ranks measure (a family stands for its members; no name: all).
-// All-reduce and ping-pong at every power of two; the others at powers of 4, or, if quick, of 16 up
-// to 1 MiB. What takes two ranks appears only on subsets of two; a vector has an element for each
-// rank.
+// All-reduce and ping-pong at every power of two (if quick, of 4 on more than two ranks); the
+// others at powers of 4, or, if quick, of 16 up to 1 MiB. What takes two ranks appears only on
+// subsets of two; a vector has an element for each rank.
 std::vector<MpiCase> mpi_cases(const std::vector<RankSubset>& subsets, bool quick = false,
                                const std::vector<std::string>& names = {});
 

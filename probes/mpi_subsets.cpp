@@ -12,9 +12,10 @@ class Subsets {
  public:
   explicit Subsets(const std::vector<RankPlace>& places) : places_(places) {}
 
-  // The first 2, 4, 8 ... of these ranks, and all of them.
+  // The first 2, 4, 8 ... of these ranks, and all of them. Of four also three: with three numbers
+  // of ranks a law can be held against the largest.
   void add_doublings(const std::vector<int>& ranks) {
-    for (std::size_t p = 2; p < ranks.size(); p *= 2)
+    for (std::size_t p = 2; p < ranks.size(); p = ranks.size() == 4 ? p + 1 : 2 * p)
       add({ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(p)});
     add(ranks);
   }

@@ -1,5 +1,5 @@
 // Which ranks of a job measure together, so that each level of the hierarchy shows by itself: ranks
-// of one socket, of one node, one a node, and all, each in powers of two.
+// of one socket, of one node, one a node, and all, each in powers of two (of four also three).
 #pragma once
 
 #include <vector>

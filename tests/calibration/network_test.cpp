@@ -89,7 +89,10 @@ TEST(NetworkLaw, ASwitchOfAlgorithmsIsFoundWhereItIs) {
       points(made, {2, 4, 8, 16, 32}, [&](double, double n) { return n <= 32768 ? small : large; }),
       hops(made));
   ASSERT_TRUE(law);
-  EXPECT_EQ(law->in_words(), "recursive doubling up to 32768 bytes, then ring");
+  EXPECT_THAT(
+      law->in_words(),
+      testing::MatchesRegex("recursive doubling \\([^)]* a step, [^)]*/B\\) up to 32768 bytes, "
+                            "then ring \\([^)]* a step, [^)]*/B\\)"));
 }
 
 // Recursive doubling is a tree whose steps cost half as much.

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""network.py LIMEN DELAY_SWITCH UDP_TRIP RANKS_TEST: two hosts, each a network namespace, joined by a network whose delay and
-rate are known. The laws that `limen calibrate` fits to what limen measured between them must show both, and a clock that is ahead
-must not matter. The delay is what datagrams say, so that what the switch itself costs is no error of limen's.
+"""network.py LIMEN DELAY_SWITCH UDP_TRIP RANKS_TEST: two to four hosts, each a network namespace, joined by a network whose
+delay and rate are known. The laws that `limen calibrate` fits to what limen measured between them must show both, and a clock that
+is ahead must not matter. Of four hosts the law over 2, 3 and 4 of them must name the algorithm that MPI was told to use, and foretell
+the largest number from the others. The delay is what datagrams say, so that what the switch itself costs is no error of limen's.
 
 A run that other work disturbed says so (late starts, wide intervals) and is repeated; if the machine allows no other, the
 test is skipped (77). An undisturbed run counts, whatever it says: if it contradicts, the median of three decides."""
-import atexit, json, os, shutil, signal, statistics, subprocess, sys, tempfile, time
+import atexit, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 limen, switch, trip, ranks_test = sys.argv[1:]
-hosts = ["limen%d-%d" % (os.getpid(), i) for i in range(2)]
-bridge = "limen%d-b" % os.getpid()
-addresses = ["10.77.0.%d" % (i + 1) for i in range(2)]
+prefix = "limen%d-" % os.getpid()
+hosts = [prefix + str(i) for i in range(4)]
+bridge = prefix + "b"
+addresses = ["10.77.0.%d" % (i + 1) for i in range(4)]
 started = time.monotonic()
 time_limit = 150.0  # seconds until what is still undecided is skipped
 at_rest = 50  # us: without any delay a frame would find the switch still awake from the last one, and fare better
@@ -50,44 +52,51 @@ def has_netem():
 
 
 class Network:
-    """Hosts with a delay in microseconds one way, or a rate as tc writes it, or neither."""
+    """So many hosts, with a delay in microseconds one way, or a rate as tc writes it, or both, or neither."""
 
-    def __init__(self, delay=None, rate=None):
+    def __init__(self, size=2, delay=None, rate=None, frame=1500):
         pull_down()
-        for space in hosts:
+        self.hosts = hosts[:size]
+        for space in self.hosts:
             call("ip", "netns", "add", space)
-        if delay is None or has_netem():
+        by_bridge = delay is None or has_netem()
+        if by_bridge:
             self.join_by_bridge()
-            if delay:
-                self.shape("netem", "delay", "%dus" % delay)
         else:
-            children.append(subprocess.Popen([switch, str(delay)] + hosts, stdout=subprocess.PIPE, text=True,
+            children.append(subprocess.Popen([switch, str(delay)] + self.hosts, stdout=subprocess.PIPE, text=True,
                                              preexec_fn=lambda: os.sched_setaffinity(0, {cores[-1]})))
             if children[-1].stdout.readline() != "ready\n":
                 skip("the switch in user space cannot start here")
-        for space, address in zip(hosts, addresses):
+        for space, address in zip(self.hosts, addresses):
+            call("ip", "-n", space, "link", "set", "eth0", "mtu", str(frame))
             call("ip", "-n", space, "addr", "add", address + "/24", "dev", "eth0")
             call("ip", "-n", space, "link", "set", "lo", "up")
             call("ip", "-n", space, "link", "set", "eth0", "up")
+        at = ["root"]
+        if delay and by_bridge:
+            self.shape(*at, "handle", "1:", "netem", "delay", "%dus" % delay, "limit", "10000")
+            at = ["parent", "1:1"]
         if rate:
-            self.shape("tbf", "rate", rate, "burst", "32kb", "latency", "100ms")
+            self.shape(*at, "tbf", "rate", rate, "burst", str(21 * frame), "latency", "100ms")
+        if rate and by_bridge:
             self.receive_on_one_core()
 
     def join_by_bridge(self):
         call("ip", "netns", "add", bridge)
         call("ip", "-n", bridge, "link", "add", "br0", "type", "bridge")
         call("ip", "-n", bridge, "link", "set", "br0", "up")
-        for i, space in enumerate(hosts):
+        for i, space in enumerate(self.hosts):
             call("ip", "link", "add", "eth0", "netns", space, "type", "veth", "peer", "name", "p%d" % i, "netns", bridge)
-            call("ip", "-n", bridge, "link", "set", "p%d" % i, "master", "br0", "up")
+            call("ip", "-n", bridge, "link", "set", "p%d" % i, "mtu", "9000", "master", "br0", "up")
 
     def shape(self, *how):
-        for space in hosts:
-            call("ip", "netns", "exec", space, "tc", "qdisc", "add", "dev", "eth0", "root", *how)
+        for space in self.hosts:
+            call("ip", "netns", "exec", space, "tc", "qdisc", "add", "dev", "eth0", *how)
 
     def receive_on_one_core(self):
         """Else frames overtake each other between cores, and TCP slows down as if some had been lost."""
-        for space, device in ((hosts[0], "eth0"), (hosts[1], "eth0"), (bridge, "p0"), (bridge, "p1")):
+        ends = [(space, "eth0") for space in self.hosts] + [(bridge, "p%d" % i) for i in range(len(self.hosts))]
+        for space, device in ends:
             call("ip", "netns", "exec", space, "sh", "-c",
                  "echo %x >/sys/class/net/%s/queues/rx-0/rps_cpus" % (1 << cores[0], device))
 
@@ -105,25 +114,28 @@ cores = sorted(os.sched_getaffinity(0))
 
 
 def on_host(i):
-    return ["ip", "netns", "exec", hosts[i], "taskset", "-c", str(cores[i])]
+    return ["ip", "netns", "exec", hosts[i], "taskset", "-c", str(cores[i % len(cores)])]
 
 
-def mpirun(*program, shifted=False, tuning=()):
-    """Two ranks, one a host; the second with a clock that is 1000 s ahead if asked for."""
+def mpirun(network, *program, shifted=False, tuning=()):
+    """One rank a host; those beyond the first with a clock that is 1000 s ahead if asked for."""
     agent = os.path.join(work, "agent")
     ahead = "unshare -T --monotonic 1000 --fork" if shifted else ""
     with open(agent, "w") as file:
-        file.write('#!/bin/sh\nwhile [ "$1" != %s ]; do shift; done\nshift\n' % hosts[1] +
-                   'exec %s unshare --uts %s sh -c \'hostname %s; exec sh -c "$*"\' sh "$@"\n' %
-                   (" ".join(on_host(1)), ahead, hosts[1]))
+        file.write('#!/bin/sh\nuntil case $1 in %s*) true;; *) false;; esac; do shift; done\nhost=$1\nshift\ncase $host in\n' % prefix)
+        for i, host in enumerate(network.hosts):
+            file.write('%s) exec %s unshare --uts %s sh -c \'hostname %s; exec sh -c "$*"\' sh "$@" ;;\n' %
+                       (host, " ".join(on_host(i)), ahead, host))
+        file.write("esac\n")
     os.chmod(agent, 0o755)
     # Open MPI may put its ranks into sessions of their own, and the kernel shares CPUs between sessions first.
     ahead_of_others = 'echo -20 >/proc/self/autogroup 2>/dev/null; exec nice -n -20 "$@"'
     command = on_host(0) + [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--uts", "sh", "-c", 'hostname %s; exec "$@"' % hosts[0], "sh", "mpirun",
         "--mca", "plm", "rsh", "--mca", "plm_rsh_agent", agent, "--mca", "oob_tcp_if_include", "eth0", "--mca", "btl",
-        "self,tcp", "--mca", "btl_tcp_if_include", "eth0", "--mca", "pml", "ob1", "--bind-to", "none", *tuning, "-np", "2",
-        "--host", ",".join(h + ":1" for h in hosts), "sh", "-c", ahead_of_others, "sh"] + list(program)
+        "self,tcp", "--mca", "btl_tcp_if_include", "eth0", "--mca", "pml", "ob1", "--bind-to", "none",
+        *(("--mca", "mpi_yield_when_idle", "1") if len(network.hosts) > len(cores) else ()), *tuning,
+        "-np", str(len(network.hosts)), "--host", ",".join(h + ":1" for h in network.hosts), "sh", "-c", ahead_of_others, "sh"] + list(program)
     with open(os.path.join(work, "log"), "w+") as log:
         child = subprocess.Popen(command, stdout=log, stderr=log)
         children.append(child)
@@ -145,35 +157,41 @@ def value(text):
                             "ns/B": 1e-9, "ps/B": 1e-12, "GB/s": 1e9, "MB/s": 1e6, "kB/s": 1e3}[unit]
 
 
+def measure(network, *more, **how):
+    """A run of limen's on all hosts, what its ranks say of it, and what disturbed it."""
+    run = os.path.join(work, "run%d" % time.monotonic_ns())
+    trip = network.trip()
+    if mpirun(network, limen, "probe", *probes, "--quick", *more, "-o", run, **how) is None:
+        return run, None, trip, "it did not end within a minute"
+    with open(os.path.join(run, "mpi-%d.json" % len(network.hosts))) as file:
+        facts = json.load(file)
+    assert facts["hosts"] == len(network.hosts), "limen sees %d hosts" % facts["hosts"]
+    trip_after = network.trip()
+    late = sum(c["late"] for c in facts["cases"]) / sum(c["samples"] for c in facts["cases"])
+    if late > 0.2:
+        trouble = "%.0f %% of the starts were late" % (100 * late)
+    elif abs(trip_after - trip) > 3e-6:
+        trouble = "datagrams took %.1f us before it and %.1f us after it" % (1e6 * trip, 1e6 * trip_after)
+    else:
+        trouble = ""
+    return run, facts, (trip + trip_after) / 2, trouble
+
+
 class Law:
     """What limen says of a network: alpha of the smallest and beta of the largest messages in an all-reduce of two ranks."""
 
     def __init__(self, network, **how):
-        self.trip = network.trip()
-        run = os.path.join(work, "run%d" % time.monotonic_ns())
-        self.trouble = "it did not end within a minute"
-        if mpirun(limen, "probe", *probes, "--quick", "-o", run, **how) is None:
+        run, facts, self.trip, self.trouble = measure(network, **how)
+        if facts is None:
             return
-        with open(os.path.join(run, "mpi-2.json")) as file:
-            facts = json.load(file)
-        assert facts["hosts"] == 2, "limen sees %d hosts" % facts["hosts"]
-        late = sum(c["late"] for c in facts["cases"]) / sum(c["samples"] for c in facts["cases"])
         fit = json.loads(call(limen, "calibrate", run, "--json"))
         alpha, rate = ([value(fit["parameters"][key][end]) for end in ("value", "low", "high")]
                        for key in ("sync.net", "sync.net_bandwidth"))
         beta = [1 / rate[0], 1 / rate[2], 1 / rate[1]]
         self.alpha, self.beta = alpha[0], beta[0]
         self.alpha_uncertainty, self.beta_uncertainty = (alpha[2] - alpha[1]) / 2, (beta[2] - beta[1]) / 2 / beta[0]
-        trip_after = network.trip()
-        self.trouble = ""
-        if late > 0.2:
-            self.trouble = "%.0f %% of the starts were late" % (100 * late)
-        elif abs(trip_after - self.trip) > 3e-6:
-            self.trouble = "datagrams took %.1f us before it and %.1f us after it" % (1e6 * self.trip, 1e6 * trip_after)
-        self.trip = (self.trip + trip_after) / 2
-        print("  %.0f s: datagram %.1f us, all-reduce alpha %.1f us, beta %.2f ns/B, late %.1f %%" % (
-            time.monotonic() - started, 1e6 * self.trip, 1e6 * self.alpha, 1e9 * self.beta, 100 * late),
-              flush=True)
+        print("  %.0f s: datagram %.1f us, all-reduce alpha %.1f us, beta %.2f ns/B" % (
+            time.monotonic() - started, 1e6 * self.trip, 1e6 * self.alpha, 1e9 * self.beta), flush=True)
 
 
 def undisturbed(make_network, is_narrow, **how):
@@ -200,6 +218,53 @@ def decide(what, measure_error, tolerance):
         sys.exit("FAILED: " + what)
 
 
+# Without the handshake of large messages: its answers wait in the queue behind the data of the other direction, and an all-reduce
+# then takes the time of both directions or of one, as it happens.
+eager = [word for limit in ("eager_limit", "rndv_eager_limit", "max_send_size")
+         for word in ("--mca", "btl_tcp_" + limit, str(32 << 20))]
+
+
+def piece_at(words, size):
+    """Of "ring or tree (5 us a step, 2 ns/B) up to 64 bytes, then ...": the algorithms at a size, and what a step and a byte cost."""
+    for piece in words.split(", then "):
+        names, step, byte, _, most = re.match(r"(.*) \((.*) a step, (.*?)\)( up to (\d+) bytes)?$", piece).groups()
+        if most is None or size <= int(most):
+            return names.split(" or "), value(step), value(byte)
+
+
+def four_hosts(number, name):
+    """MPI is told which algorithm to use (by its own number); limen must find out, over 2, 3 and 4 hosts, what a step and a byte
+    cost, and foretell 4 from 2 and 3. The hosts share cores, so that a step of four takes longer than a datagram by what the
+    kernel needs for the others."""
+    told = ["--mca", "coll_tuned_use_dynamic_rules", "1", "--mca", "coll_tuned_allreduce_algorithm", str(number)]
+    while True:
+        network = Network(size=4, delay=at_rest + 200, rate="1gbit", frame=9000)
+        run, facts, trip, trouble = measure(network, "--budget", "1s", tuning=eager + told)
+        if not trouble:
+            break
+        print("    again, for", trouble, flush=True)
+        if time.monotonic() - started > time_limit:
+            skip("the machine is too busy: in the last run " + trouble)
+    fit = json.loads(call(limen, "calibrate", run, "--json"))
+    key = "sync.all_reduce, one rank a node"
+    measured = " (measured with 2, 3, 4 ranks)"
+    (words,) = [n[len(key) + 2:-len(measured)] for n in fit["notes"] if n.startswith(key) and n.endswith(measured)]
+    (law,) = [l for l in fit["laws"] if l["law"] == key]
+    (foretold,) = [n for n in fit["notes"] if n.startswith(key + ": 4 ranks foretold")]
+    inside, of = map(int, re.search(r"(\d+) of (\d+) within", foretold).groups())
+    names, step, _ = piece_at(words, 4096)
+    _, _, byte = piece_at(words, 8 << 20)
+    print("four hosts, told to use %s: %s\n  a step is %.2f datagrams, a byte %.2f of the rate's; 4 hosts foretold from 2 and 3 "
+          "within %.0f %%, %d of %d inside their intervals" % (name, words, step / trip, byte / 8e-9, 100 * law["held_out_error"],
+                                                               inside, of), flush=True)
+    if names[0] != name:
+        sys.exit("FAILED: the algorithm is %s, not %s" % (names, name))
+    if not 0.9 < step / trip < 1.6 or not 0.9 < byte / 8e-9 < 1.4:
+        sys.exit("FAILED: what a step or a byte costs is not what the network makes them cost")
+    if law["held_out_error"] > 0.4 or inside < 0.8 * of:
+        sys.exit("FAILED: " + foretold)
+
+
 def main():
     for tool in ("ip", "tc", "taskset", "unshare", "setpriv", "mpirun"):
         if not shutil.which(tool):
@@ -213,9 +278,8 @@ def main():
         print("time namespaces are not allowed here: clocks are not shifted")
 
     if shifted:
-        Network(delay=200)
         os.environ["TEST_MPI_SHIFTED_SECONDS"] = "1000"
-        text = mpirun(ranks_test, "--gtest_filter=MpiClockLive.*", "--gtest_color=no", shifted=True)
+        text = mpirun(Network(delay=200), ranks_test, "--gtest_filter=MpiClockLive.*", "--gtest_color=no", shifted=True)
         if text is None or "[  PASSED  ] 1 test" not in text:
             sys.exit("FAILED: the offset of a clock was not recovered\n%s" % text)
         print("a clock that is 1000 s ahead, 200 us away: recovered")
@@ -239,13 +303,11 @@ def main():
         decide("alpha with %d us more of delay" % delay, pair, 0.10)
 
     def rate():
-        # Without the handshake of large messages: its answers wait in the queue behind the data of the other direction, and an
-        # all-reduce then takes the time of both directions or of one, as it happens.
-        eager = [word for limit in ("eager_limit", "rndv_eager_limit", "max_send_size")
-                 for word in ("--mca", "btl_tcp_" + limit, str(32 << 20))]
         law = undisturbed(lambda: Network(rate="1gbit"), lambda law: law.beta_uncertainty < 0.15, tuning=eager)
         return law.beta / (8e-9 * 1514 / 1448) - 1  # frames of 1514 bytes carry 1448
     decide("beta at 1 Gbit/s", rate, 0.05)
+    for number, name in ((3, "recursive doubling"), (4, "ring")):
+        four_hosts(number, name)
     print("passed in %.0f s" % (time.monotonic() - started))
 
 

@@ -32,17 +32,23 @@ std::vector<std::vector<int>> sets(const std::vector<RankSubset>& subsets) {
 
 TEST(MpiSubsets, EveryLevelInPowersOfTwo) {
   const auto found = rank_subsets(cluster(3, 4));
-  EXPECT_THAT(sets(found), ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1, 2, 3),  // a socket
+  EXPECT_THAT(sets(found), ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1, 2),     // a socket
+                                       ElementsAre(0, 1, 2, 3),                     //
                                        ElementsAre(0, 4), ElementsAre(0, 1, 4, 5),  // a node
                                        ElementsAre(0, 1, 2, 3, 4, 5, 6, 7),         //
                                        ElementsAre(0, 8), ElementsAre(0, 8, 16),    // one a node
                                        testing::SizeIs(16), testing::SizeIs(24)));  // all
   EXPECT_EQ(found[0].sockets, 1);
-  EXPECT_EQ(found[2].sockets, 2);
-  EXPECT_EQ(found[6].nodes, 3);
-  EXPECT_EQ(found[6].sockets, 1);
-  EXPECT_EQ(found[8].nodes, 3);
-  EXPECT_EQ(found[8].sockets, 2);
+  EXPECT_EQ(found[3].sockets, 2);
+  EXPECT_EQ(found[7].nodes, 3);
+  EXPECT_EQ(found[7].sockets, 1);
+  EXPECT_EQ(found[9].nodes, 3);
+  EXPECT_EQ(found[9].sockets, 2);
+}
+
+TEST(MpiSubsets, FourNodesAreThreeNumbersOfNodes) {
+  EXPECT_THAT(sets(rank_subsets({{0, 0}, {1, 0}, {2, 0}, {3, 0}})),
+              ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1, 2), ElementsAre(0, 1, 2, 3)));
 }
 
 TEST(MpiSubsets, RanksDealtToNodesInTurnAreFoundAllTheSame) {
