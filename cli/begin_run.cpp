@@ -27,10 +27,12 @@ results::RunWriter Begun::writer() {
       before ? results::RunWriter::append_to(directory) : new_run(directory.string(), provenance);
   if (before) writer.finish(provenance);
   directory = writer.directory();
+  if (!lock) lock.emplace(results::RunLock::take(directory));
   return writer;
 }
 
-Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& command) {
+Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& command,
+                bool leads) {
   probes::check(plan);
   Begun begun;
   begun.provenance = probes::describe(plan.seed);
@@ -49,8 +51,15 @@ Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& c
     const auto* option = command.get_option_no_throw("--" + name);
     if (option != nullptr && option->count() > 0) given.insert(name);
   }
+  if (!leads) {
+    plan = probes::recall(results::load_provenance(begun.directory), begun.directory, plan, given);
+    return begun;
+  }
+  if (fs::exists(begun.directory / "run.json"))  // else it is no run, as load_run says
+    begun.lock.emplace(results::RunLock::take(begun.directory));
   begun.before = results::load_run(begun.directory);
-  plan = probes::recall(*begun.before, plan, given, begun.provenance);
+  plan = probes::recall(begun.before->provenance, begun.directory, plan, given);
+  probes::check_same_place(begun.before->provenance, begun.directory, begun.provenance);
   const std::string now = begun.provenance.started;
   begun.provenance = begun.before->provenance;
   begun.provenance.resumed.push_back(now);

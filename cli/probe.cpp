@@ -58,10 +58,10 @@ probes::MpiPlan rank_plan(const Arguments& a) {
 }
 
 Exit measure(Arguments& a, const CLI::App& command) {
-  auto begun = begin_run(a.place, a.plan, command);
+  const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
+  auto begun = begin_run(a.place, a.plan, command, !launch || launch->rank == 0);
   const auto& directory = begun.directory;
   auto& provenance = begun.provenance;
-  const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
   Asked what = asked(a.plan.names);
   if (a.plan.names.empty()) {
     if (launch) what.of_us = false;  // a job is about what is between ranks

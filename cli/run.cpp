@@ -24,17 +24,27 @@ struct Arguments {
   bool json = false, strict = false;
 };
 
-// Starts ranks of its own, which append to the run that the CPU probes have begun. False if it was
-// interrupted.
-bool start_ranks(const Arguments& a, const fs::path& directory) {
-  std::string note;
-  const auto status = probes::run_mpi_probes(mpi_plan(a.plan), directory, note);
-  if (!note.empty()) fmt::print(stderr, "limen: MPI: {}\n", note);
-  return status != probes::MpiStatus::interrupted;
+struct RanksEnd {
+  bool interrupted = false, failed = false;
+};
+
+// Starts ranks of its own, which append to the run that the CPU probes have begun. If they fail,
+// what was measured is no worse for it.
+RanksEnd start_ranks(const Arguments& a, const fs::path& directory) {
+  try {
+    std::string note;
+    const auto status = probes::run_mpi_probes(mpi_plan(a.plan), directory, note);
+    if (!note.empty()) fmt::print(stderr, "limen: MPI: {}\n", note);
+    return {status == probes::MpiStatus::interrupted, false};
+  } catch (const Error& e) {
+    fmt::print(stderr, "limen: MPI: {}\n", e.what());
+    return {false, true};
+  }
 }
 
 Exit run(Arguments& a, const CLI::App& command) {
-  auto begun = begin_run(a.place, a.plan, command);
+  const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
+  auto begun = begin_run(a.place, a.plan, command, !launch || launch->rank == 0);
   const fs::path& directory = begun.directory;
   auto& provenance = begun.provenance;
   if (a.strict) {
@@ -42,23 +52,25 @@ Exit run(Arguments& a, const CLI::App& command) {
     if (const auto why = probes::unfit(probes::describe(a.plan.seed), units); !why.empty())
       throw Error("--strict: " + why, Exit::unfit);
   }
-  const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
   if (launch && launch->rank != 0) return measure_as_rank(mpi_plan(a.plan), directory);
   auto writer = begun.writer();
   fmt::print(stderr, "limen: {} {}\n", begun.before ? "going on with" : "measuring into",
              directory.string());
+  RanksEnd ranks;
   if (launch) {
     const Exit code = measure_as_rank(mpi_plan(a.plan), directory);
-    if (code != Exit::ok) {
-      add_job(directory, provenance);
+    add_job(directory, provenance);
+    if (provenance.interrupted || (code != Exit::ok && code != Exit::failed)) {
       writer.finish(provenance);
       return code;
     }
+    ranks.failed = code == Exit::failed;  // a result was wrong, and says so
   }
   const auto measured = probes::run_probes(a.plan, writer, provenance, begun.goes_on_with());
   for (const auto& line : measured.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : measured.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
-  const bool interrupted = measured.interrupted || (!launch && !start_ranks(a, directory));
+  if (!launch && !measured.interrupted) ranks = start_ranks(a, directory);
+  const bool interrupted = measured.interrupted || ranks.interrupted;
   provenance.interrupted = interrupted;
   add_job(directory, provenance);
   provenance.finished = probes::utc_now();
@@ -71,7 +83,7 @@ Exit run(Arguments& a, const CLI::App& command) {
     return Exit::failed;
   }
   conclude(results::load_run(directory), a.json);
-  return measured.ok() ? Exit::ok : Exit::failed;
+  return measured.ok() && !ranks.failed ? Exit::ok : Exit::failed;
 }
 
 }  // namespace

@@ -148,6 +148,35 @@ TEST(ResumeRun, GoesOnInTheMiddleOfTheRanksAndConcludes) {
   EXPECT_GE(collectives, 20u);
 }
 
+TEST(ResumeRun, WhileAnotherMeasuresIntoItIsRefusedInOneLine) {
+  const Folder folder;
+  const fs::path run = folder / "run";
+  std::vector<std::string> says;
+  const auto both = [&](const std::vector<std::string>& first) {
+    // The second comes when the first has begun, and is over long before it.
+    std::thread second([&] {
+      for (int i = 0; i < 6000 && !fs::exists(run / "lock"); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      const auto r = run_limen({"probe", "--resume", run.string()});
+      EXPECT_EQ(r.code, 2) << r.err;
+      EXPECT_EQ(r.lines_of_error(), 1) << r.err;
+      says.push_back(r.err);
+    });
+    const auto r = run_limen(first);
+    second.join();
+    EXPECT_FALSE(fs::exists(run / "lock"));
+    return r.code;
+  };
+  EXPECT_EQ(both({"probe", "compute", "--quick", "--budget", "1s", "--rel-error", "0.0001", "-o",
+                  run.string()}),
+            0);
+  spill(run / "samples.jsonl", "");  // all is to be measured again
+  EXPECT_EQ(both({"probe", "--resume", run.string()}), 0);
+  EXPECT_THAT(says, testing::Each(testing::AllOf(HasSubstr("process "), HasSubstr(" on "),
+                                                 HasSubstr("measures into it"))));
+  EXPECT_THAT(says, testing::SizeIs(2));
+}
+
 class Refused : public testing::Test {
  protected:
   void SetUp() override {

@@ -88,6 +88,33 @@ TEST_F(RunCommand, DoesNotOverwriteARun) {
   EXPECT_EQ(again.lines_of_error(), 1) << again.err;
 }
 
+TEST(RunCommandRanks, WhatWasMeasuredIsConcludedAlthoughTheRanksFailed) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "instrumented loops are slowed unevenly, and the physical gate refuses them";
+#endif
+  const fs::path folder = fs::path(testing::TempDir()) / "limen_failed_ranks_test";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  std::ofstream(folder / "mpirun") << "#!/bin/sh\nexit 5\n";
+  fs::permissions(folder / "mpirun", fs::perms::owner_all);
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", (folder.string() + ":" + path).c_str(), 1);
+  const auto r = run_limen({"run", "--quick", "--budget", "1s", "-o", (folder / "run").string()});
+  setenv("PATH", path.c_str(), 1);
+  if (r.err.find("MPI: skipped") != std::string::npos) {
+    fs::remove_all(folder);
+    GTEST_SKIP() << "no ranks here";
+  }
+  EXPECT_EQ(r.code, 1) << r.err;
+  EXPECT_THAT(r.err, HasSubstr("was not done: it ended with code 5"));
+  EXPECT_THAT(r.out, HasSubstr("memory.bandwidth"));
+  for (const char* file : {"machine.toml", "report.html"})
+    EXPECT_TRUE(fs::exists(folder / "run" / file)) << file;
+  std::ifstream in(folder / "run" / "run.json");
+  EXPECT_NE(json::parse(in)["provenance"]["finished"], "");
+  fs::remove_all(folder);
+}
+
 TEST(RunCommandInput, BadInputIsRefusedBeforeAnythingIsMeasured) {
   for (const auto& bad : std::vector<std::vector<std::string>>{{"--budget", "0s"},
                                                                {"--budget", "nan"},
