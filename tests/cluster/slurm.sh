@@ -3,87 +3,37 @@
 # goes on. Also what limen sees under srun. Exit code 77 where that cannot be.
 set -euo pipefail
 limen=$1
-skip() { echo "skipped: $*"; exit 77; }
-[ "$(id -u)" = 0 ] || skip "only root can start Slurm's daemons"
-for program in slurmctld slurmd munged sbatch srun mpirun setpriv python3; do
-  command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || skip "no $program here"
-done
-PATH=$PATH:/usr/sbin
-cpus=$(nproc)
-[ "$cpus" -ge 2 ] || skip "one core only"
-
-work=$(mktemp -d)
-chmod 755 "$work"
-daemons=()
+. "$(dirname "$0")/slurm_common.sh"
 end() {
   scancel --quiet --user=root 2>/dev/null || true
   for _ in $(seq 50); do [ -n "$(squeue --noheader 2>/dev/null)" ] || break; sleep 0.1; done
-  for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
+  end_daemons
 }
 trap end EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  tail -n 40 "$work"/*.log "$work"/out/*.log >&2 2>/dev/null || true
-  exit 1
-}
-# They die with this script, even if it is killed.
-daemon() { setpriv --pdeathsig KILL "$@" >"$work/$1.log" 2>&1 & daemons+=($!); }
-within() { # SECONDS COMMAND...: waits until it succeeds
-  local deadline=$((SECONDS + $1)); shift
-  until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $deadline ] || return 1; sleep 0.2; done
-}
-
-mkdir "$work/state" "$work/spool" "$work/out"
-dd if=/dev/urandom of="$work/munge.key" bs=128 count=1 status=none
-chmod 400 "$work/munge.key"
 read -r control node < <(python3 -c '
 import socket
 s = [socket.socket() for _ in "ab"]
 [x.bind(("127.0.0.1", 0)) for x in s]
 print(*(x.getsockname()[1] for x in s))')
 host=$(hostname -s)
-export SLURM_CONF=$work/slurm.conf
-cat >"$SLURM_CONF" <<END
-ClusterName=limen
+mkdir "$work/spool-$host" "$work/tmp-$host"
+cat >>"$SLURM_CONF" <<END
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$control
 SlurmdPort=$node
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-CredType=cred/munge
-AuthInfo=socket=$work/munge.socket
-StateSaveLocation=$work/state
-SlurmdSpoolDir=$work/spool
-SlurmctldPidFile=$work/slurmctld.pid
-SlurmdPidFile=$work/slurmd.pid
-ProctrackType=proctrack/linuxproc
 TaskPlugin=task/affinity
-JobAcctGatherType=jobacct_gather/none
 MpiDefault=pmix
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-SchedulerParameters=sched_interval=1,batch_sched_delay=0
-ReturnToService=2
 KillWait=5
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus Sockets=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=2000
-PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
-daemon munged --foreground --force --key-file="$work/munge.key" --socket="$work/munge.socket" \
-  --pid-file="$work/munge.pid" --log-file="$work/munged.log" --seed-file="$work/munge.seed"
-within 10 test -S "$work/munge.socket" || fail "munged did not start"
-daemon slurmctld -D -f "$SLURM_CONF"
-daemon slurmd -D -f "$SLURM_CONF" -N "$host"
+daemon slurmctld slurmctld -D -f "$SLURM_CONF"
+daemon slurmd slurmd -D -f "$SLURM_CONF" -N "$host"
 idle() { [ "$(sinfo --noheader -o %T)" = idle ]; }
 within 30 idle || fail "Slurm did not start"
 
 cd "$work/out"
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 "$limen" slurm --quick --budget 3s --ranks-per-node 2 --time 5min --grace 1min >job.sh
 bash -n job.sh
-gone() { [ -z "$(squeue --noheader --jobs="$1" 2>/dev/null)" ]; }
 
 # Told to end in its first step, as Slurm does before the time limit: what it has is kept, what is missing is named.
 first=$(sbatch --parsable job.sh "$work/out/results")
@@ -125,14 +75,6 @@ page = open(results + "/report.html").read()
 assert "mpi.allreduce" in page and "memory.stream" in page
 assert "tokens/s" in open(results + "/report.txt").read()
 END
-
-# An array of single nodes: two tasks on the same node measure it once.
-"$limen" slurm --quick --budget 1s --array 2 --time 5min >array.sh
-bash -n array.sh
-array=$(sbatch --parsable array.sh "$work/out/array")
-within 120 gone "$array" || fail "the array did not end"
-[ -z "$(ls "$work"/out/array/missing.* 2>/dev/null)" ] || fail "the array left something out"
-[ -s "$work/out/array/nodes/$(hostname)/report.html" ] || fail "the array wrote no report"
 
 # Ranks that cannot find each other are refused, in one line.
 srun --quiet --mpi=none --ntasks=2 "$limen" probe --quick -o "$work/out/singletons" >log 2>&1 && fail "singletons were accepted"
