@@ -1,5 +1,7 @@
 // limen report: runs and tables of measurements -> one page with the model in it.
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,11 +19,21 @@ namespace {
 
 struct Options {
   std::vector<std::string> runs, machines, cases, verified;
-  std::string file, fleet, name;
+  std::string file, fleet, name, calibrated;
   bool raw = false, json = false;
 };
 
+// Fitted to the runs now, or before.
+model::Machine machine_of(const Options& o, const std::vector<results::Run>& runs) {
+  if (!o.calibrated.empty()) return named_machine(o.calibrated);
+  auto c = calibration::calibrate(runs, o.name.empty() ? runs.front().provenance.host : o.name);
+  for (const auto& note : c.notes) fmt::print(stderr, "limen: {}\n", note);
+  return std::move(c.machine);
+}
+
 void report(const Options& o) {
+  if (!o.calibrated.empty() && o.runs.empty())
+    throw Error("report: --calibrated names the machine of runs: name them, too (or --machine)");
   if (o.file.empty() == !o.json)
     throw Error("report: say where the page goes: -o page.html (or --json for its data)");
   std::vector<results::Run> runs;
@@ -31,17 +43,16 @@ void report(const Options& o) {
   }
   report::Page page;
   for (const auto& run : runs) page.runs.push_back(&run);
-  calibration::Calibration c;
+  std::optional<model::Machine> machine;
   if (!runs.empty() && !o.raw) {
-    c = calibration::calibrate(runs, o.name.empty() ? runs.front().provenance.host : o.name);
-    for (const auto& note : c.notes) fmt::print(stderr, "limen: {}\n", note);
-    if (!c.machine.memory_bandwidth)
+    machine = machine_of(o, runs);
+    if (!machine->memory_bandwidth)
       throw Error(fmt::format("{}: memory was not measured (memory.stream), so nothing can be "
                               "predicted; --no-calibration shows what there is",
                               o.runs.front()),
                   Exit::failed);
-    page.machine = &c.machine;
-    page.here = usual_cases_on(c.machine);
+    page.machine = &*machine;
+    page.here = usual_cases_on(*machine);
     page.hypothetical = usual_cases_elsewhere();
   }
   for (const auto& name : o.machines) page.others.push_back(named_machine(name));
@@ -64,7 +75,12 @@ void add_report(CLI::App& app, Exit&) {
   sub->add_option("runs", o->runs, "Folders of runs; none: the built-in machines alone");
   sub->add_option("-o,--output", o->file, "The page");
   sub->add_option("--name", o->name, "The name of the machine; without it, the first run's host");
-  sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it");
+  auto* raw =
+      sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it");
+  sub->add_option(
+         "--calibrated", o->calibrated,
+         "The machine that `limen calibrate RUN... -o` made of them: it is not fitted again")
+      ->excludes(raw);
   sub->add_option("--machine", o->machines,
                   "Machines to offer first, by name or machine.toml; several with commas")
       ->delimiter(',');

@@ -98,7 +98,8 @@ name=${SLURM_CLUSTER_NAME:-cluster}
 } >"$results/report.txt" || failed=yes
 "$limen" fleet "$results/nodes" >>"$results/report.txt" || failed=yes # the nodes that stand out
 "$limen" fleet "$results/nodes" --json >"$results/fleet.json"
-"$limen" report "${runs[@]}" --name "$name" --fleet "$results/fleet.json" -o "$results/report.html" || failed=yes
+"$limen" report "${runs[@]}" --calibrated "$results/machine.toml" --fleet "$results/fleet.json" -o "$results/report.html" ||
+  failed=yes
 cat "$results/report.txt"
 [ -z "$failed" ]
 )script";
@@ -107,7 +108,7 @@ constexpr const char* report_of_one =
     R"script(# Of all nodes, once the array has ended: limen report "$results"/nodes/* -o "$results/report.html"
 for folder in "${runs[@]}"; do
   "$limen" calibrate "$folder" -o "$folder/machine.toml" >"$folder/report.txt" || failed=yes
-  "$limen" report "$folder" -o "$folder/report.html" || failed=yes
+  "$limen" report "$folder" --calibrated "$folder/machine.toml" -o "$folder/report.html" || failed=yes
 done
 [ -z "$failed" ]
 )script";

@@ -109,6 +109,22 @@ TEST_F(Report, OfSeveralHosts) {
   EXPECT_THAT(machine, HasSubstr("ranks_per_device = 2"));
 }
 
+TEST_F(Report, TakesTheMachineThatWasFittedBefore) {
+  const auto one = recorded("one", {{"host", "n1"}}), card = (folder_ / "machine.toml").string();
+  ASSERT_EQ(run_limen({"calibrate", one, "-o", card}).code, 0);
+  const auto again = run_limen({"report", one, "--json"}),
+             before = run_limen({"report", one, "--calibrated", card, "--json"});
+  ASSERT_EQ(before.code, 0) << before.err;
+  EXPECT_EQ(before.err, "") << "nothing is fitted";
+  const json now = json::parse(again.out), then = json::parse(before.out);
+  for (const char* key : {"runs", "machines", "tables"})
+    EXPECT_EQ(then.at(key).size(), now.at(key).size()) << key;
+  EXPECT_EQ(then.at("origin"), now.at("origin"));
+  EXPECT_EQ(run_limen({"report", "--calibrated", card, "--json"}).code, 2);
+  EXPECT_EQ(run_limen({"report", one, "--calibrated", card, "--no-calibration", "--json"}).code, 2);
+  EXPECT_EQ(run_limen({"report", one, "--calibrated", "none.toml", "--json"}).code, 2);
+}
+
 TEST_F(Report, RefusesToPredictWithoutMemory) {
   const auto one = recorded("one", json::object());
   std::string collectives;  // only what was between ranks
