@@ -138,20 +138,38 @@ struct Asked {  // an order, and what it stands for
   probes::DecodeOrder order;
 };
 
+// By number of ranks, what can be run on them. The rest is left out and named; an error if nothing
+// is left.
+std::vector<std::pair<std::size_t, std::vector<const Asked*>>> jobs_of(
+    const std::vector<Asked>& asked, const std::vector<std::size_t>& tps, bool on_gpus) {
+  std::vector<std::pair<std::size_t, std::vector<const Asked*>>> jobs;
+  std::vector<std::string> refused;
+  for (const std::size_t tp : tps) {
+    std::vector<const Asked*> those;
+    for (const Asked& x : asked) {
+      const auto why =
+          on_gpus ? gpu::not_for_gpus(x.order.shape, tp) : kernels::unsliceable(x.order.shape, tp);
+      const auto line = fmt::format("tp {}: {}: {}", tp, x.transformer.name, why);
+      if (why.empty()) {
+        those.push_back(&x);
+      } else if (refused.empty() || refused.back() != line) {  // as in another format
+        refused.push_back(line);
+      }
+    }
+    if (!those.empty()) jobs.emplace_back(tp, those);
+  }
+  if (jobs.empty()) throw Error("--tp: " + refused.front());
+  for (const auto& line : refused) fmt::print(stderr, "limen: left out: {}\n", line);
+  return jobs;
+}
+
 Exit run(const Arguments& a) {
   const auto formats = formats_of(a.formats);
   const auto batches = counts("--batch", a.batches, 64);
   const auto contexts = counts("--context", a.contexts, 1 << 20);
   const auto tps = counts("--tp", a.tps, 1024);
   std::vector<model::Transformer> models;
-  for (const auto& name : a.models) {
-    models.push_back(cards::find_model(name));
-    if (const auto why = not_built(models.back()); !why.empty())
-      throw Error(
-          fmt::format("--model: no decode step is built for {}: {}; built are dense models "
-                      "and experts with grouped-query attention, all layers alike",
-                      name, why));
-  }
+  for (const auto& name : a.models) models.push_back(cards::find_model(name));
   std::vector<model::Machine> machines;
   for (const auto& name : a.machines) machines.push_back(cards::find_machine(name));
   const auto bench = a.against.empty() ? gpus(a) : nullptr;
@@ -171,41 +189,36 @@ Exit run(const Arguments& a) {
     for (model::Machine& m : machines) m = with_wide_activations(m);
 
   std::vector<probes::DecodePoint> points;
+  for (auto batch : batches)
+    for (auto context : contexts) points.push_back({batch, context});
   std::vector<Asked> asked;
-  for (const auto& t : models) {
-    points.clear();
-    for (auto batch : batches)
-      for (auto context : contexts) points.push_back({batch, context, seen_of(t, context)});
+  for (const auto& t : models)
     for (model::Format f : formats)
       asked.push_back({t, f,
                        reduced(t, f, points, outgrows_caches(machines[0]),
-                               a.memory_share * free_bytes(bench.get()))});
-  }
+                               a.memory_share * free_bytes(bench.get()), !bench)});
   std::vector<VerifiedCase> cases;
-  for (auto tp : tps) {
+  const auto jobs = jobs_of(asked, tps, bench != nullptr);
+  for (const auto& [tp, those] : jobs) {
     std::vector<probes::DecodeOrder> orders;
-    for (const Asked& x : asked) {
-      if (auto why = bench ? gpu::not_for_gpus(x.order.shape, tp)
-                           : kernels::unsliceable(x.order.shape, tp);
-          !why.empty())
-        throw Error("--tp: " + x.transformer.name + ": " + why);
-      orders.push_back(x.order);
-    }
+    for (const Asked* x : those) orders.push_back(x->order);
     std::string note;
     const auto times = bench ? probes::decode_on_gpus(*bench, orders, a.options, tp, note)
                              : probes::decode_here(orders, a.options, static_cast<int>(tp), note);
     if (!note.empty()) fmt::print(stderr, "limen: tp {}: {}\n", tp, note);
     for (std::size_t i = 0; i < times.size(); ++i) {
       for (std::size_t k = 0; k < times[i].size(); ++k)
-        cases.push_back(verified(machines, asked[i].transformer, asked[i].format,
-                                 asked[i].order.shape.layers.size(), asked[i].order.points[k],
-                                 static_cast<int>(tp), times[i][k]));
+        cases.push_back(verified(machines, those[i]->transformer, those[i]->format, those[i]->order,
+                                 k, static_cast<int>(tp), times[i][k]));
     }
   }
-  if (cases.empty()) return Exit::nothing_to_run;
+  if (cases.empty()) {
+    fmt::print(stderr, "limen: no decode step was run\n");
+    return Exit::nothing_to_run;
+  }
   fmt::print("{}", a.json ? verified_json(cases) : verified_text(cases));
-  if (!a.svg.empty() && errors_of(cases).n > 0)
-    write_drawing(a.svg, report::to_svg(verified_chart(cases)));
+  if (errors_of(cases).n == 0) return Exit::nothing_to_run;
+  if (!a.svg.empty()) write_drawing(a.svg, report::to_svg(verified_chart(cases)));
   return Exit::ok;
 }
 

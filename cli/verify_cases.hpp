@@ -11,17 +11,16 @@
 
 namespace limen::cli {
 
-// Why no decode step of this model is built here; empty if one is.
-std::string not_built(const model::Transformer& t);
-
 // The model at one format and several points, reduced: to as few layers as make a step read `least`
-// bytes (weights and cache, two layers at least), if they take no more than `most`. Error if not
-// even two layers fit.
+// bytes (weights and cache; two layers, and one of each kind of attention and of network at least),
+// if they take no more than `most`. Where not even those fit and `deal_experts` allows it, as few
+// experts are kept in memory as do: each then stands for several others, and is read as often as
+// they would be. Error if nothing fits, or if no step of this model is built.
 probes::DecodeOrder reduced(const model::Transformer& t, model::Format weights,
                             const std::vector<probes::DecodePoint>& points, double least,
-                            double most);
-// What attention sees of a context.
-std::size_t seen_of(const model::Transformer& t, std::size_t context);
+                            double most, bool deal_experts);
+// What was left out and how it is scaled out, for a reader.
+std::string reduction_text(const model::Transformer& t, const probes::DecodeOrder& order);
 
 // The machine as this engine uses it: activations are exchanged in 32 bits, where the model counts
 // 16.

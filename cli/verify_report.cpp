@@ -31,11 +31,14 @@ double usual_rate(const model::Machine& m) {
 }
 
 std::string text_of(const ErrorSummary& e) {
+  if (e.n == 0)
+    return "No case was judged: nothing was measured that the prediction can be held against";
   return fmt::format("{} cases, median error {}, worst {}, {} inside their 90 % interval", e.n,
                      percent(e.median), percent(e.worst), percent(e.coverage));
 }
 
 nlohmann::ordered_json json_of(const ErrorSummary& e) {
+  if (e.n == 0) return {{"cases", 0}};
   return {{"cases", e.n},
           {"median_error", e.median},
           {"worst_error", e.worst},
@@ -45,8 +48,9 @@ nlohmann::ordered_json json_of(const ErrorSummary& e) {
 }  // namespace
 
 VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,
-                      model::Format f, std::size_t layers_run, const probes::DecodePoint& point,
-                      int tp, const probes::DecodeTimes& times) {
+                      model::Format f, const probes::DecodeOrder& order, std::size_t at, int tp,
+                      const probes::DecodeTimes& times) {
+  const probes::DecodePoint& point = order.points[at];
   const auto as_calibrated = [](const probes::DecodeVisit& v, const model::Machine& m) {
     return !v.samples.empty() && !v.emulated &&
            std::abs(v.read_rate / usual_rate(m) - 1) <= same_within;
@@ -65,7 +69,8 @@ VerifiedCase verified(const std::vector<model::Machine>& machines, const model::
   v.machine = machine.name;
   v.model = t.name;
   v.format = f;
-  v.layers_run = layers_run;
+  v.layers_run = order.shape.layers.size();
+  v.reduction = reduction_text(t, order);
   v.layers = static_cast<std::size_t>(t.layers());
   v.point = point;
   v.tp = tp;
@@ -148,6 +153,12 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
     table.add(row);
   }
   std::string out = fmt::format("A decode step, all layers\n{}\n", table.text());
+  std::vector<std::string> reductions;
+  for (const auto& c : cases)
+    if (std::find(reductions.begin(), reductions.end(), c.reduction) == reductions.end())
+      reductions.push_back(c.reduction);
+  for (const auto& r : reductions) out += r + "\n";
+  out += "\n";
   out += "By operator, predicted / measured\n";
   std::vector<std::string> headings{"model", "weights", ">tp", ">batch", ">context"};
   for (const char* name : kernels::op_names) headings.push_back(std::string(">") + name);
@@ -190,6 +201,7 @@ std::string verified_json(const std::vector<VerifiedCase>& cases) {
         {"context", c.point.context},
         {"layers_run", c.layers_run},
         {"layers", c.layers},
+        {"reduction", c.reduction},
         {"predicted_seconds", {{"value", c.predicted}, {"low", c.low}, {"high", c.high}}}};
     if (c.timed()) {
       one["measured_seconds"] = {{"median", c.measured.median},

@@ -14,6 +14,7 @@ struct VerifiedCase {
   std::string machine, model;
   model::Format format;
   std::size_t layers_run = 0, layers = 0;
+  std::string reduction;  // reduction_text()
   probes::DecodePoint point;
   int tp = 1;
   // Seconds of a step; predicted with its 90 % interval, measured with the 95 % one of its median.
@@ -40,8 +41,8 @@ struct VerifiedCase {
 // by these visits alone: within a tenth. A step that ran on another machine than was calibrated (a
 // hypervisor had moved the CPUs, or other work took the memory) says nothing about the prediction.
 VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,
-                      model::Format f, std::size_t layers_run, const probes::DecodePoint& point,
-                      int tp, const probes::DecodeTimes& times);
+                      model::Format f, const probes::DecodeOrder& order, std::size_t point, int tp,
+                      const probes::DecodeTimes& times);
 
 struct ErrorSummary {
   std::size_t n = 0;

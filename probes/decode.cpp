@@ -59,15 +59,6 @@ class Reader {
   std::atomic<std::uint64_t> sink_{0};
 };
 
-OpSeconds scaled(const std::vector<OpSeconds>& times, double layer_scale) {
-  OpSeconds sum{};
-  for (std::size_t l = 0; l < times.size(); ++l) {
-    const double scale = l + 1 < times.size() ? layer_scale : 1;
-    for (std::size_t op = 0; op < sum.size(); ++op) sum[op] += scale * times[l][op];
-  }
-  return sum;
-}
-
 DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint& point,
                   const DecodeOptions& options, const DecodeRank& rank) {
   constexpr std::size_t least = 3, most = 60;
@@ -97,11 +88,11 @@ DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint&
       ++found.disturbed;
       continue;
     }
-    found.samples.push_back(scaled(decoder.times(), order.layer_scale));
-    found.experts_read += static_cast<double>(decoder.experts_read()) /
-                          static_cast<double>(order.shape.layers.size());
+    found.samples.push_back(scaled_out(decoder.times(), order.scales));
+    found.experts_read += static_cast<double>(decoder.experts_read());
   }
-  if (!found.samples.empty()) found.experts_read /= static_cast<double>(found.samples.size());
+  if (const std::size_t n = found.samples.size() * layers_with_experts(order.shape); n > 0)
+    found.experts_read /= static_cast<double>(n);
   return found;
 }
 
@@ -110,8 +101,7 @@ DecodeVisit settled_visit(Decoder& decoder, const DecodeOrder& order, const Deco
                           const DecodeOptions& options, const DecodeRank& rank, Reader& reader) {
   constexpr double same = 0.1;
   constexpr int attempts = 3;
-  decoder.resize(point.sequences, std::vector<std::size_t>(order.shape.layers.size(), point.seen),
-                 point.context);
+  decoder.resize(point.sequences, point.context);
   DecodeVisit found;
   double before = reader.rate(rank);
   for (int i = 0; i < attempts; ++i) {
@@ -126,24 +116,39 @@ DecodeVisit settled_visit(Decoder& decoder, const DecodeOrder& order, const Deco
 
 }  // namespace
 
-double decode_bytes(const DecodeOrder& order, std::size_t ranks) {
-  const auto part = kernels::slice(order.shape, 0, ranks);
-  double weights = 0, cache = 0;
-  const auto add = [&](const kernels::LayerShape& layer, kernels::Role role, std::size_t n) {
-    const auto s = kernels::matrix_shape(part, layer, role);
-    weights += double(n) * double(s.rows) * double(s.row_bytes() + 2 * s.groups());
+OpSeconds scaled_out(const std::vector<OpSeconds>& blocks, const std::vector<LayerScale>& scales) {
+  OpSeconds sum{};
+  const auto add = [&](std::size_t block, double scale) {
+    for (std::size_t op = 0; op < sum.size(); ++op) sum[op] += scale * blocks[block][op];
   };
-  add({}, kernels::Role::head, 1);
-  for (const auto& layer : part.layers) {
-    using kernels::Role;
-    for (Role role : {Role::qkv, Role::output, Role::gate_up, Role::down, Role::router})
-      add(layer, role, 1);
-    for (Role role : {Role::expert_gate_up, Role::expert_down}) add(layer, role, layer.experts);
-    double most = 0;
-    for (const auto& p : order.points) most = std::max(most, double(p.sequences) * double(p.seen));
-    cache += most * double(layer.k_width()) * 2 * 2;
+  for (std::size_t l = 0; l < scales.size(); ++l) {
+    add(2 * l, scales[l].attention);
+    add(2 * l + 1, scales[l].network);
   }
-  return weights + cache;
+  add(2 * scales.size(), 1);
+  return sum;
+}
+
+std::size_t layers_with_experts(const kernels::DecodeShape& shape) {
+  return static_cast<std::size_t>(std::count_if(shape.layers.begin(), shape.layers.end(),
+                                                [](const auto& l) { return l.experts > 0; }));
+}
+
+double decode_bytes(const DecodeOrder& order, std::size_t ranks) {
+  auto part = kernels::slice(order.shape, 0, ranks);
+  double cache = 0;
+  for (const auto& layer : part.layers) {
+    const auto& latent = layer.latent;
+    const std::size_t elements =
+        layer.is_latent() ? latent.key_dim() + latent.index_dim : 2 * layer.k_width();
+    double most = 0;
+    for (const auto& p : order.points) {
+      part.context = p.context;
+      most = std::max(most, double(p.sequences) * double(part.kept(layer)));
+    }
+    cache += most * double(elements) * 2;
+  }
+  return kernels::weight_bytes(part) + cache;
 }
 
 std::vector<DecodeTimes> time_decode(kernels::Team& team, const DecodeOrder& order,
@@ -153,7 +158,6 @@ std::vector<DecodeTimes> time_decode(kernels::Team& team, const DecodeOrder& ord
     if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
   }
   auto shape = kernels::slice(order.shape, rank.rank, rank.ranks);
-  for (auto& layer : shape.layers) layer.seen = 1;
   shape.sequences = shape.context = 1;
   Decoder decoder(team, shape, Decoder::Fill::random, options.seed, rank.exchanges);
   Reader reader(team);

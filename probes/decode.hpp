@@ -17,12 +17,18 @@
 namespace limen::probes {
 
 struct DecodePoint {
-  std::size_t sequences = 1, context = 1, seen = 1;  // seen: of the context, by attention
+  std::size_t sequences = 1, context = 1;
+};
+
+// For how many layers of the model a layer of the reduced one stands: with its attention, and with
+// its network.
+struct LayerScale {
+  double attention = 1, network = 1;
 };
 
 struct DecodeOrder {
-  kernels::DecodeShape shape;  // of the whole reduced model
-  double layer_scale = 1;      // layers of the model over layers of the reduced one
+  kernels::DecodeShape shape;      // of the whole reduced model
+  std::vector<LayerScale> scales;  // by layer
   std::vector<DecodePoint> points;
 };
 
@@ -36,7 +42,7 @@ struct DecodeOptions {
 struct DecodeVisit {
   double read_rate = 0;                       // bytes/s of the read loop beside it, of a memory
   std::vector<kernels::OpSeconds> samples{};  // of a step, by operator
-  double experts_read = 0;                    // a layer, mean over samples
+  double experts_read = 0;                    // a layer that has some, mean over samples
   std::size_t disturbed = 0;                  // repetitions left out
   std::size_t memories = 1;                   // that the step reads: of the host, or of each GPU
   bool emulated = false;                      // a CPU played the GPUs: times mean nothing
@@ -62,6 +68,12 @@ struct DecodeRank {
 // order. Error if a check fails.
 std::vector<DecodeTimes> time_decode(kernels::Team& team, const DecodeOrder& order,
                                      const DecodeOptions& options, const DecodeRank& rank = {});
+
+// One step scaled out to the whole model: of its blocks, as Decoder::times() has them.
+kernels::OpSeconds scaled_out(const std::vector<kernels::OpSeconds>& blocks,
+                              const std::vector<LayerScale>& scales);
+// Layers with experts.
+std::size_t layers_with_experts(const kernels::DecodeShape& shape);
 
 // Bytes that a rank's slice takes at the largest point.
 double decode_bytes(const DecodeOrder& order, std::size_t ranks);

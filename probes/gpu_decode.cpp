@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <random>
 
 #include <fmt/format.h>
@@ -61,36 +62,52 @@ unsigned repeats_for(double seconds) {
       std::clamp(std::ceil(least_seconds / std::max(seconds, 1e-9)), 1.0, double{most_repeats}));
 }
 
-// One step, layers scaled out to the whole model.
+// Blocks of a step that stand for as many of the model.
+using Groups = std::map<double, std::vector<std::size_t>>;
+
+Groups groups_of(const std::vector<LayerScale>& scales) {
+  Groups groups;
+  for (std::size_t l = 0; l < scales.size(); ++l) {
+    groups[scales[l].attention].push_back(2 * l);
+    groups[scales[l].network].push_back(2 * l + 1);
+  }
+  groups[1].push_back(2 * scales.size());
+  return groups;
+}
+
+// One step, scaled out to the whole model. Apart, the groups may take more or less than in the one
+// graph of the step, whose time is what counts.
 OpSeconds sample(gpu::Decoder& decoder, const std::vector<std::uint32_t>& tokens, unsigned repeats,
-                 double layer_scale) {
+                 const Groups& groups) {
   const double total = decoder.time_step(tokens, repeats);
   OpSeconds out{};
-  double outside = 0, others = 0;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto op = static_cast<Op>(i);
-    const double once = decoder.time(op, false, repeats);
-    outside += once;
-    if (op == Op::rest) continue;
-    out[i] = once + layer_scale * decoder.time(op, true, repeats);
-    others += out[i];
+  double apart = 0, scaled = 0, others = 0;
+  for (const auto& [scale, blocks] : groups) {
+    const double together = decoder.time(blocks, {}, repeats);
+    apart += together;
+    scaled += scale * together;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (static_cast<Op>(i) == Op::rest) continue;
+      const double time = scale * decoder.time(blocks, static_cast<Op>(i), repeats);
+      out[i] += time;
+      others += time;
+    }
   }
-  const double scaled = outside + layer_scale * std::max(0.0, total - outside);
-  out[static_cast<std::size_t>(Op::rest)] = scaled - others;
+  out[static_cast<std::size_t>(Op::rest)] = scaled * total / apart - others;
   return out;
 }
 
 DecodeVisit visit(Job& job, gpu::Decoder& decoder, const DecodeOrder& order,
                   const DecodePoint& point, const DecodeOptions& options) {
   constexpr std::size_t least = 3, most = 60;
-  decoder.resize(point.sequences, std::vector<std::size_t>(order.shape.layers.size(), point.seen),
-                 point.context);
+  decoder.resize(point.sequences, point.context);
   // Other tokens each time: what random weights go on with would soon repeat itself.
   std::mt19937 random(static_cast<unsigned>(options.seed));
   std::vector<std::uint32_t> tokens(point.sequences);
   const auto other_tokens = [&] {
     for (auto& t : tokens) t = static_cast<std::uint32_t>(random() % order.shape.vocabulary);
   };
+  const Groups groups = groups_of(order.scales);
   DecodeVisit found;
   found.emulated = job.emulated();
   found.memories = job.devices.size();
@@ -105,16 +122,16 @@ DecodeVisit visit(Job& job, gpu::Decoder& decoder, const DecodeOrder& order,
         since() > 6 * options.visit_seconds + 5 || (found.emulated && n > 0) || Interrupt::asked())
       break;
     other_tokens();
-    const OpSeconds s = sample(decoder, tokens, repeats, order.layer_scale);
+    const OpSeconds s = sample(decoder, tokens, repeats, groups);
     if (job.disturbed()) {
       ++found.disturbed;
       continue;
     }
     found.samples.push_back(s);
-    found.experts_read += static_cast<double>(decoder.experts_read()) /
-                          static_cast<double>(order.shape.layers.size());
+    found.experts_read += static_cast<double>(decoder.experts_read());
   }
-  if (!found.samples.empty()) found.experts_read /= static_cast<double>(found.samples.size());
+  if (const std::size_t n = found.samples.size() * layers_with_experts(order.shape); n > 0)
+    found.experts_read /= static_cast<double>(n);
   found.read_rate = (before + job.read_rate()) / 2;
   return found;
 }
@@ -126,7 +143,6 @@ std::vector<DecodeTimes> time_order(Job& job, const DecodeOrder& order,
       [&] { return gpu::verify_decode(job.devices, order.shape.weights); });
   if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
   auto shape = order.shape;
-  for (auto& layer : shape.layers) layer.seen = 1;
   shape.sequences = shape.context = 1;
   gpu::Decoder decoder(job.devices, shape, gpu::Decoder::Fill::random,
                        static_cast<std::uint32_t>(options.seed));

@@ -1,8 +1,9 @@
 // Whole decode steps on GPUs, timed as those of the CPU are (probes/decode.hpp): one rank a device.
 //
-// The total is that of the captured step; each operator but the rest is timed in a graph of its
-// own, and the rest is what is left of the total. The read loop beside a visit runs on each device.
-// A sample during which a device was throttled or shared is left out.
+// The total is that of the captured step; each operator but the rest is timed in graphs of its own,
+// one for the layers that stand for as many of the model, and the rest is what is left of the
+// total. The read loop beside a visit runs on each device. A sample during which a device was
+// throttled or shared is left out.
 #pragma once
 
 #include "probes/decode.hpp"

@@ -15,8 +15,11 @@
 
 namespace limen::kernels {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerShape, query_heads, kv_heads, head_dim, seen, width,
-                                   experts, top_k, expert_width)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LatentShape, query_rank, rank, nope, rope, value_dim,
+                                   index_heads, index_dim, index_top)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerShape, query_heads, kv_heads, head_dim, window, width,
+                                   experts, top_k, expert_width, chunked, gated, sigmoid, held,
+                                   latent)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeShape, weights, hidden, vocabulary, sequences, context,
                                    layers)
 
@@ -26,8 +29,9 @@ namespace limen::probes {
 
 using nlohmann::json;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodePoint, sequences, context, seen)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOrder, shape, layer_scale, points)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodePoint, sequences, context)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerScale, attention, network)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOrder, shape, scales, points)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOptions, visit_seconds, visits, seed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, samples, experts_read, disturbed)
 

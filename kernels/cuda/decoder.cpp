@@ -30,6 +30,10 @@ std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
     return fmt::format("{} sequences, more than {}", s.sequences, most_sequences);
   if (s.layers.empty()) return "no layers";
   for (const LayerShape& l : s.layers) {
+    if (l.is_latent()) return "latent attention";
+    if (!l.gated) return "a network without gates";
+    if (l.sigmoid) return "sigmoid gates of experts";
+    if (l.held > 0) return "experts that stand for others";
     if (l.head_dim != 64 && l.head_dim != 128)
       return fmt::format("heads of {} elements; kernels are built for 64 and 128", l.head_dim);
     for (const auto& [what, n] : {std::pair{"elements a token", s.hidden},
@@ -54,9 +58,7 @@ Decoder::Decoder(const std::vector<const Device*>& devices, const DecodeShape& w
     ranks_.back()->shape = kernels::slice(whole, r, devices.size());
     make_weights(*ranks_.back(), fill, seed);
   }
-  std::vector<std::size_t> seen;
-  for (const LayerShape& layer : whole.layers) seen.push_back(layer.seen);
-  resize(whole.sequences, seen, whole.context);
+  resize(whole.sequences, whole.context);
 }
 
 Decoder::~Decoder() = default;
@@ -105,7 +107,7 @@ void Decoder::make_caches(Rank& r) {
   for (std::size_t l = 0; l < s.layers.size(); ++l) {
     const LayerShape& layer = s.layers[l];
     const std::size_t heads = s.sequences * layer.kv_heads, dim = layer.head_dim,
-                      n = heads * layer.seen * dim;
+                      kept = s.kept(layer), n = heads * kept * dim;
     for (bool value : {false, true}) {
       auto& cache = value ? r.layers[l].values : r.layers[l].keys;
       cache.reset();
@@ -117,12 +119,12 @@ void Decoder::make_caches(Rank& r) {
       }
       std::vector<std::uint16_t> host(n, 0x4120);  // of the new token: 10, until it is written
       for (std::size_t h = 0; h < heads; ++h)
-        for (std::size_t t = 0; t + 1 < layer.seen; ++t)
+        for (std::size_t t = 0; t + 1 < kept; ++t)
           for (std::size_t e = 0; e < dim; ++e)
-            host[(h * layer.seen + t) * dim + e] = static_cast<std::uint16_t>(
-                std::bit_cast<U32>(Numbers::cached(l, h / layer.kv_heads,
-                                                   s.rank * layer.kv_heads + h % layer.kv_heads, t,
-                                                   e, value)) >>
+            host[(h * kept + t) * dim + e] = static_cast<std::uint16_t>(
+                std::bit_cast<U32>(Numbers::cached(
+                    l, h / layer.kv_heads, kernels::whole_kv_head(s, layer, h % layer.kv_heads),
+                    s.context - kept + t, e, value)) >>
                 16);
       d.copy(cache.data(), host.data(), n * 2);
       d.synchronize();
@@ -130,13 +132,11 @@ void Decoder::make_caches(Rank& r) {
   }
 }
 
-void Decoder::resize(std::size_t sequences, const std::vector<std::size_t>& seen,
-                     std::size_t context) {
+void Decoder::resize(std::size_t sequences, std::size_t context) {
   step_.clear();
   parts_.clear();
   whole_.sequences = sequences;
   whole_.context = context;
-  for (std::size_t l = 0; l < whole_.layers.size(); ++l) whole_.layers[l].seen = seen[l];
   if (const auto why = not_for_gpus(whole_, ranks()); !why.empty())
     throw DeviceError("decode: " + why, 1);
   std::vector<const Device*> devices;
@@ -259,10 +259,13 @@ double Decoder::time_step(const std::vector<U32>& tokens, unsigned repeats) {
   return time_graphs(step_, repeats);
 }
 
-double Decoder::time(Op op, bool in_layers, unsigned repeats) {
-  auto [at, is_new] = parts_.try_emplace({op, in_layers});
+double Decoder::time(const std::vector<std::size_t>& blocks, std::optional<Op> op,
+                     unsigned repeats) {
+  auto [at, is_new] = parts_.try_emplace({blocks, op});
   if (is_new)
-    at->second = capture([&](const Stage& s) { return s.op == op && s.in_layers == in_layers; });
+    at->second = capture([&](const Stage& s) {
+      return (!op || s.op == *op) && std::count(blocks.begin(), blocks.end(), s.block) > 0;
+    });
   return at->second.empty() ? 0 : time_graphs(at->second, repeats);
 }
 

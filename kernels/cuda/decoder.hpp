@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,14 +35,16 @@ class Decoder {
   ~Decoder();
 
   // Another batch or context, the weights kept.
-  void resize(std::size_t sequences, const std::vector<std::size_t>& seen, std::size_t context);
+  void resize(std::size_t sequences, std::size_t context);
 
   // Takes a token of each sequence, leaves the next. DeviceError if a rank waited in vain.
   void step(std::vector<U32>& tokens);
   // Seconds of one of `repeats` steps with these tokens, of the slowest rank.
   double time_step(const std::vector<U32>& tokens, unsigned repeats);
-  // The same of an operator alone, with what the last step left: in all layers, or outside of them.
-  double time(kernels::Op op, bool in_layers, unsigned repeats);
+  // The same of some blocks (kernels::Decoder::times()) alone, with what the last step left: of all
+  // in them, or of one operator.
+  double time(const std::vector<std::size_t>& blocks, std::optional<kernels::Op> op,
+              unsigned repeats);
 
   const kernels::DecodeShape& shape() const { return whole_; }
   std::size_t ranks() const { return ranks_.size(); }
@@ -69,7 +72,7 @@ class Decoder {
   std::vector<std::unique_ptr<Rank>> ranks_;
   std::unique_ptr<Peers> sums_, choices_;  // exchanges: results of layers, tokens
   Graphs step_;
-  std::map<std::pair<kernels::Op, bool>, Graphs> parts_;
+  std::map<std::pair<std::vector<std::size_t>, std::optional<kernels::Op>>, Graphs> parts_;
 };
 
 // Runs one step of a small model and compares it with plain fp64 arithmetic; empty, or what is

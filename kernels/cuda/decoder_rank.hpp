@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <vector>
 
 #include "kernels/cuda/decoder.hpp"
@@ -23,12 +22,12 @@ inline unsigned x_words(std::size_t columns) { return ceiling(columns, 32) * 4; 
 
 struct Stage {
   Op op;
-  bool in_layers;
+  std::size_t block;  // as kernels::Decoder::times() has them
   std::function<void()> send;
 };
 
 struct Layer {
-  Weights dense[std::size(dense_roles)], expert_gate_up, expert_down;
+  Weights dense[kernels::layer_roles], expert_gate_up, expert_down;
   Memory<Words> attention_gain, network_gain;
   Memory<std::uint16_t> keys, values;
   Memory<U32> active;  // experts of the last step
@@ -37,8 +36,9 @@ struct Layer {
 };
 
 inline Attention attention_of(const DecodeShape& s, const LayerShape& layer) {
-  return {Format::bf16,  u(s.sequences),   u(layer.kv_heads), u(layer.query_heads / layer.kv_heads),
-          u(layer.seen), u(layer.head_dim)};
+  return {Format::bf16,      u(s.sequences),
+          u(layer.kv_heads), u(layer.query_heads / layer.kv_heads),
+          u(s.kept(layer)),  u(layer.head_dim)};
 }
 
 // Blocks that share the logits of a sequence.

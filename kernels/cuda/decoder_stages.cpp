@@ -45,9 +45,9 @@ void Decoder::make_stages(Rank& r) {
   const unsigned n = u(s.sequences), hidden = u(s.hidden);
   const auto format = static_cast<std::size_t>(r.head.matrix.format);
   r.stages.clear();
-  bool in_layers = false;
+  std::size_t block = 2 * s.layers.size();
   const auto add = [&](Op op, std::function<void()> send) {
-    r.stages.push_back({op, in_layers, std::move(send)});
+    r.stages.push_back({op, block, std::move(send)});
   };
   // Adds up `out` over the ranks.
   const auto exchange = [&] {
@@ -93,15 +93,15 @@ void Decoder::make_stages(Rank& r) {
              r.head.scales.data(), r.out.data(), u(s.first_token()), u(s.vocabulary), hidden);
   });
   exchange();
-  in_layers = true;
   for (std::size_t l = 0; l < s.layers.size(); ++l) {
     const LayerShape& shape = s.layers[l];
     Layer& layer = r.layers[l];
+    block = 2 * l;
     norm(layer.attention_gain);
     product(Op::qkv, layer.of(Role::qkv), r.normed, r.qkv);
     add(Op::rest, [&r, &d, &k, &layer, &shape, &s, n] {
-      const Heads heads{u(shape.query_heads), u(shape.kv_heads), u(shape.head_dim), u(shape.seen),
-                        u(s.context - 1)};
+      const Heads heads{u(shape.query_heads), u(shape.kv_heads), u(shape.head_dim),
+                        u(s.kept(shape)), u(s.context - 1)};
       d.launch(k.rotate_append, {{heads.query + 2 * heads.kv, n}, k.rotate_append.threads},
                r.qkv.data(), r.turns.data(), r.q.data(), layer.keys.data(), layer.values.data(),
                heads);
@@ -114,6 +114,7 @@ void Decoder::make_stages(Rank& r) {
     });
     product(Op::output, layer.of(Role::output), r.attended, r.out);
     exchange();
+    block = 2 * l + 1;
     norm(layer.network_gain);
     if (shape.width > 0) {
       product(Op::gate_up, layer.of(Role::gate_up), r.normed, r.gate_up);
@@ -148,7 +149,7 @@ void Decoder::make_stages(Rank& r) {
     }
     exchange();
   }
-  in_layers = false;
+  block = 2 * s.layers.size();
   norm(r.last_gain);
   product(Op::head, r.head, r.normed, r.logits);
   const unsigned shares = candidate_shares(s);

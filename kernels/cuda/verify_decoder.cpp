@@ -9,13 +9,22 @@ using kernels::DecodeShape, kernels::LayerShape;
 
 std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t ranks) {
   const std::size_t n = ranks <= 2 ? 1 : ranks;
-  const LayerShape dense{6 * n, 2 * n, 64, 70, 144 * n, 0, 0, 0};
-  const LayerShape windowed{2 * n, 2 * n, 128, 40, 144 * n, 0, 0, 0};
-  const LayerShape experts{2 * n, 2 * n, 128, 70, 0, 5, 2, 80 * n};
-  const LayerShape shared{18 * n, 2 * n, 64, 33, 80 * n, 6, 3, 80 * n};
-  return {{weights, 136, 66 * n, 1, 70, {dense, dense}, 0, 1},
-          {weights, 136, 66 * n, 3, 70, {windowed, experts}, 0, 1},
-          {weights, 136, 66 * n, 9, 70, {shared}, 0, 1}};
+  const LayerShape dense{.query_heads = 6 * n, .kv_heads = 2 * n, .head_dim = 64, .width = 144 * n};
+  LayerShape windowed{.query_heads = 2 * n, .kv_heads = 2 * n, .head_dim = 128, .width = 144 * n};
+  windowed.window = 40;
+  LayerShape experts{.query_heads = 2 * n, .kv_heads = 2 * n, .head_dim = 128};
+  experts.experts = 5;
+  experts.top_k = 2;
+  experts.expert_width = 80 * n;
+  LayerShape shared{.query_heads = 18 * n, .kv_heads = 2 * n, .head_dim = 64, .width = 80 * n};
+  shared.window = 18;  // 16 of which are seen
+  shared.chunked = true;
+  shared.experts = 6;
+  shared.top_k = 3;
+  shared.expert_width = 80 * n;
+  return {{weights, 136, 66 * n, 1, 70, {dense, dense}},
+          {weights, 136, 66 * n, 3, 70, {windowed, experts}},
+          {weights, 136, 66 * n, 9, 70, {shared}}};
 }
 
 std::string verify_decoder(const std::vector<const Device*>& devices, const DecodeShape& whole) {

@@ -56,10 +56,11 @@ TEST_F(VerifyCommand, RunsStepsAndJudgesNoneThatRanOnAnotherMachine) {
   const auto r =
       run_limen({"verify", "--machine", machine(), "--model", model(), "--weights", "bf16,int4",
                  "--batch", "1,3", "--context", "100", "--tp", "1", "--visits", "1", "--json"});
-  ASSERT_EQ(r.code, 0) << r.err;
+  ASSERT_EQ(r.code, 77) << r.err;
   const auto out = nlohmann::json::parse(r.out);
   ASSERT_EQ(out["cases"].size(), 4u);
   EXPECT_EQ(out["summary"]["cases"], 0);
+  EXPECT_FALSE(out["summary"].contains("median_error"));
   for (const auto& c : out["cases"]) {
     EXPECT_EQ(c["machine"], "made");
     EXPECT_GT(c["predicted_seconds"]["value"], 0);
@@ -68,6 +69,55 @@ TEST_F(VerifyCommand, RunsStepsAndJudgesNoneThatRanOnAnotherMachine) {
     EXPECT_FALSE(c.contains("measured_seconds"));
     EXPECT_GT(c["operators"]["qkv"]["predicted_seconds"], 0);
   }
+}
+
+TEST_F(VerifyCommand, SaysThatNothingWasJudged) {
+  const auto r = run_limen({"verify", "--machine", machine(), "--model", model(), "--weights",
+                            "int4", "--batch", "1", "--context", "100", "--tp", "1", "--visits",
+                            "1", "--svg", (folder / "none.svg").string()});
+  EXPECT_EQ(r.code, 77) << r.err;
+  EXPECT_THAT(r.out, HasSubstr("No case was judged"));
+  EXPECT_THAT(r.out, testing::Not(HasSubstr("median error")));
+  EXPECT_FALSE(fs::exists(folder / "none.svg"));
+}
+
+TEST_F(VerifyCommand, RunsEveryKindOfAttentionAndNetwork) {
+  const auto gemma = file("gemma.json", R"({"model_type": "gemma3_text", "num_hidden_layers": 12,
+      "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32,
+      "intermediate_size": 512, "vocab_size": 1024, "sliding_window": 64,
+      "sliding_window_pattern": 6})");
+  const auto llama4 = file("llama4.json", R"({"model_type": "llama4_text", "num_hidden_layers": 4,
+      "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+      "intermediate_size": 256, "intermediate_size_mlp": 512, "vocab_size": 1024,
+      "attention_chunk_size": 64, "num_local_experts": 8, "num_experts_per_tok": 1,
+      "interleave_moe_layer_step": 2})");
+  const auto sparse = file("glm.json", R"({"model_type": "glm_moe_dsa", "num_hidden_layers": 5,
+      "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 4,
+      "intermediate_size": 512, "moe_intermediate_size": 128, "n_routed_experts": 8,
+      "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 2,
+      "vocab_size": 1024, "q_lora_rank": 64, "kv_lora_rank": 64, "qk_nope_head_dim": 32,
+      "qk_rope_head_dim": 16, "v_head_dim": 32, "index_n_heads": 4, "index_head_dim": 32,
+      "index_topk": 48})");
+  const auto ungated = file("gpt.json", R"({"model_type": "gpt2", "n_layer": 3, "n_embd": 128,
+      "n_head": 4, "n_positions": 2048, "vocab_size": 1001})");
+  const auto r =
+      run_limen({"verify", "--machine", machine(), "--model",
+                 gemma + "," + llama4 + "," + sparse + "," + ungated, "--weights", "bf16",
+                 "--batch", "3", "--context", "100", "--tp", "1,2", "--visits", "1", "--json"});
+  ASSERT_EQ(r.code, 77) << r.err;
+  EXPECT_THAT(r.err, HasSubstr("left out: tp 2: " + ungated + ": 1001 tokens"));
+  const auto out = nlohmann::json::parse(r.out);
+  std::map<std::string, nlohmann::json> of;
+  for (const auto& c : out["cases"]) of[c["model"]] = c;
+  ASSERT_EQ(of.size(), 4u);
+  EXPECT_EQ(of[gemma]["reduction"],
+            gemma + " bf16: layers run, by kind: attention 2 of 2 + 10 of 10, network 12 of 12");
+  EXPECT_EQ(
+      of[llama4]["reduction"],
+      llama4 + " bf16: layers run, by kind: attention 1 of 1 + 3 of 3, network 2 of 2 + 2 of 2");
+  for (const char* op : {"qkv", "attention", "output", "gate-up", "down", "router", "experts"})
+    EXPECT_GT(of[sparse]["operators"][op]["predicted_seconds"], 0) << op;
+  for (const auto& c : out["cases"]) EXPECT_EQ(c["visits_not_as_calibrated"], 1);
 }
 
 TEST_F(VerifyCommand, RefusesWhatItCannotRun) {
@@ -79,8 +129,11 @@ TEST_F(VerifyCommand, RefusesWhatItCannotRun) {
     EXPECT_THAT(r.err, HasSubstr(why));
     EXPECT_EQ(r.out, "");
   };
-  refused({"--model", "deepseek-v3"}, "no decode step is built for deepseek-v3: ");
-  refused({"--model", "gemma-3-1b"}, "two kinds of attention");
+  const auto odd = file("odd.json", R"({"model_type": "llama", "num_hidden_layers": 3,
+      "hidden_size": 256, "num_attention_heads": 4, "head_dim": 40, "intermediate_size": 512,
+      "vocab_size": 1024})");
+  refused({"--model", odd, "--weights", "bf16"}, "no decode step is built for");
+  refused({"--model", odd, "--weights", "bf16"}, "heads of 40 elements");
   refused({"--model", model(), "--weights", "fp8"}, "no decode step with 'fp8' weights");
   refused({"--model", model(), "--weights", "int8"}, "has no law for int8 weights");
   refused({"--model", model(), "--weights", "bf16", "--batch", "65"},

@@ -27,9 +27,9 @@ DecodeOrder small_order() {
   order.shape.weights = kernels::Format::int8;
   order.shape.hidden = 64;
   order.shape.vocabulary = 40;
-  order.shape.layers.assign(2, {2, 2, 64, 1, 48, 4, 2, 32});
-  order.layer_scale = 3;
-  order.points = {{1, 50, 50}, {2, 9, 9}};
+  order.shape.layers.assign(2, {2, 2, 64, 0, 48, 4, 2, 32});
+  order.scales = {{3, 3}, {5, 3}};
+  order.points = {{1, 50}, {2, 9}};
   return order;
 }
 

@@ -5,9 +5,11 @@
 namespace limen::kernels {
 
 model::Work attention_work(const CacheShape& shape) {
-  const double elements = 2.0 * static_cast<double>(shape.heads() * shape.context * shape.head_dim);
-  return {model::bytes(2 * elements), model::bytes(0.0),
-          model::flops(2 * elements * static_cast<double>(shape.group))};
+  const auto tokens = static_cast<double>(shape.heads() * shape.context);
+  const auto key = static_cast<double>(shape.key_dim()),
+             value = static_cast<double>(shape.head_dim);
+  return {model::bytes(2 * tokens * (shape.latent() ? key : key + value)), model::bytes(0.0),
+          model::flops(2 * tokens * (key + value) * static_cast<double>(shape.group))};
 }
 
 std::vector<Piece> pieces_of(const CacheShape& shape, std::size_t member, std::size_t members) {

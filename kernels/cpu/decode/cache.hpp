@@ -4,6 +4,10 @@
 // [dimension / 2][token][2] and then its values as [token / 2][dimension][2]: what an instruction
 // that multiplies pairs of bf16 wants, with no sum across lanes, and one endless stream of memory.
 //
+// The latent cache of MLA has one head for all queries, and a token's value is the first elements
+// of its key. It lies as rows, [token][key], so that a row can be picked by itself; a chunk of rows
+// is laid out as above when it is used, once for all queries.
+//
 // The chunks of all heads of all sequences, one after another, are split evenly over threads. A
 // thread's part lies in one piece, in its own memory; a head may begin with one thread and end with
 // the next.
@@ -20,18 +24,26 @@ namespace limen::kernels {
 
 inline constexpr std::size_t chunk = 64;  // tokens
 
-// `group` query heads share each of `kv_heads`. `head_dim` is a multiple of 16.
+// `group` query heads share each of `kv_heads`. `head_dim` (of a value) and `rope` are multiples
+// of 16.
 struct CacheShape {
   std::size_t sequences = 1, kv_heads = 1, group = 1, head_dim = 128;
   std::size_t context = 1;  // tokens that a query sees, its own included
+  std::size_t rope = 0;     // latent: by which a key is longer than the value in it
+  std::size_t width = 0;    // latent: scores are divided by its root; else by head_dim's
 
+  bool operator==(const CacheShape&) const = default;
+  constexpr bool latent() const { return rope > 0; }
+  constexpr std::size_t key_dim() const { return head_dim + rope; }
   constexpr std::size_t heads() const { return sequences * kv_heads; }
   constexpr std::size_t chunks() const { return (context + chunk - 1) / chunk; }  // of a head
-  constexpr std::size_t chunk_bytes() const { return 2 * chunk * head_dim * 2; }
+  constexpr std::size_t chunk_bytes() const {
+    return (latent() ? key_dim() : 2 * head_dim) * chunk * 2;
+  }
 };
 
-// Claim of one layer's attention: keys and values read once, 4 flops for each of their pairs with a
-// query's elements. Softmax is not counted, nor is what a query or a result takes.
+// Claim of one layer's attention: keys and values read once, 2 flops for each pair of an element of
+// theirs and one of a query. Softmax is not counted, nor is what a query or a result takes.
 model::Work attention_work(const CacheShape& shape);
 
 // Consecutive chunks of one head, with one thread.

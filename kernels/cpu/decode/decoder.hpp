@@ -8,22 +8,26 @@
 // each; in a stage each has its share of rows (products), of the cache (attention) or of tokens
 // (the rest). Member 0 exchanges with the other ranks and notes when each stage was over.
 //
+// Files: decoder.cpp has the step's frame, decoder_attention.cpp, decoder_latent.cpp and
+// decoder_network.cpp the stages of a layer.
+//
 // The embedding is the output table's row: one table, as where embeddings are tied; a table of its
 // own would be read no differently. Biases of the projections are left out (a ten-thousandth of the
 // bytes). Repeated steps are at the same place of the context, so that they can be timed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
-#include "kernels/cpu/decode/attention.hpp"
+#include "kernels/cpu/decode/caches.hpp"
 #include "kernels/cpu/decode/reference.hpp"
 #include "kernels/cpu/decode/shape.hpp"
 #include "kernels/cpu/decode/weights.hpp"
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/sync.hpp"
+#include "kernels/cpu/team.hpp"
 
 namespace limen::kernels {
 
@@ -47,12 +51,13 @@ class Decoder {
           Exchanges exchanges = {});
 
   // Another batch or context, the weights kept.
-  void resize(std::size_t sequences, const std::vector<std::size_t>& seen, std::size_t context);
+  void resize(std::size_t sequences, std::size_t context);
 
   // Takes a token of each sequence, leaves the next.
   void step(std::vector<std::uint32_t>& tokens);
 
-  // Of the last step: seconds by layer, then by Op; what belongs to no layer comes last.
+  // Of the last step: seconds by block, then by Op. Blocks are the attention of layer 0, its
+  // network, the attention of layer 1, ...; what belongs to no layer comes last.
   const std::vector<OpSeconds>& times() const { return times_; }
   const DecodeShape& shape() const { return shape_; }
   // Of the last step, [sequence][vocabulary of the slice].
@@ -60,13 +65,11 @@ class Decoder {
   // Of the last step: experts that some token chose, summed over layers.
   std::size_t experts_read() const { return experts_read_; }
   std::size_t weight_bytes() const { return weights_.bytes(); }
-  std::size_t cache_bytes() const;
+  std::size_t cache_bytes() const { return caches_.bytes(); }
 
  private:
   struct Layer {
-    std::size_t first = 0;  // matrix: those of its roles follow one another
-    std::size_t attention = 0;
-    std::vector<float> attention_gain, network_gain;
+    std::vector<float> attention_gain, network_gain, query_gain, latent_gain;
   };
   struct Routed {                             // tokens by expert
     std::vector<std::uint32_t> chosen, slot;  // [token][top_k]; slot: the pair's place by expert
@@ -74,15 +77,35 @@ class Decoder {
     std::vector<std::uint32_t> first;  // [expert + 1]: pairs of an expert
   };
 
-  std::size_t matrix(std::size_t layer, Role role, std::size_t expert = 0) const;
-  void fill_cache(std::uint64_t seed);
+  void make_weights(std::uint64_t seed);
   template <class Work>
-  void stage(std::size_t member, Op op, Work&& work);
+  void stage(std::size_t member, Op op, Work&& work) {
+    work();
+    barrier_.wait(static_cast<int>(member));
+    if (member != 0) return;
+    const double stamp = now();
+    times_[at_block_][static_cast<std::size_t>(op)] += stamp - last_stamp_;
+    last_stamp_ = stamp;
+  }
+  static double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
   void product(std::size_t member, std::size_t matrix, const std::vector<float>& x,
                std::vector<float>& y);
+  // to[sequence] = each head's matrix times what its part of `from` has for it; by heads.
+  void by_head(std::size_t member, std::size_t layer, Role role, const float* from,
+               std::size_t from_head, std::size_t from_stride, float* to, std::size_t to_head,
+               std::size_t to_stride);
+  // The member's share of n things, and of the sequences.
+  RowRange share_of(std::size_t n, std::size_t member) const {
+    return part_of(n, member, static_cast<std::size_t>(team_.size()));
+  }
+  RowRange tokens_of(std::size_t member) const { return share_of(shape_.sequences, member); }
   void run(std::size_t member, std::vector<std::uint32_t>& tokens);
-  void attend(std::size_t member, std::size_t layer);
-  void append(std::size_t member, std::size_t layer);
+  void grouped(std::size_t member, std::size_t layer);
+  void latent(std::size_t member, std::size_t layer);
+  void select(std::size_t member, std::size_t layer);
   void dense(std::size_t member, std::size_t layer);
   void routed(std::size_t member, std::size_t layer);
   void sort_pairs(const LayerShape& layer);
@@ -96,23 +119,27 @@ class Decoder {
   Fill fill_;
   std::uint64_t seed_;
   Exchanges exchanges_;
+  MatrixOrder order_;
   Weights weights_;
   std::vector<Layer> layers_;
   std::vector<float> last_gain_;
   Barrier barrier_;
   std::vector<Workspace> workspaces_;
-  std::vector<AttentionPlan> plans_;         // by layer
-  std::vector<std::vector<Buffer>> caches_;  // by layer, by member
+  Caches caches_;
   std::vector<float> cosine_, sine_;
   std::vector<float> residual_, normed_, qkv_, attended_, out_, reduced_, gate_up_, gated_, scores_,
       logits_;
+  // Of latent attention: down to query_rank, and up; queries in the latent space, what they
+  // attended to there; index queries; a member's rows for one head.
+  std::vector<float> query_, queries_, latent_queries_, latent_out_, index_queries_;
+  std::vector<std::vector<float>> head_in_, head_out_;
   std::vector<float> pair_x_, pair_gate_up_, pair_gated_, pair_out_;
   std::vector<Exchanges::Candidate> candidates_;
   Routed routed_;
   std::size_t experts_read_ = 0;
 
   std::vector<OpSeconds> times_;
-  std::size_t at_layer_ = 0;
+  std::size_t at_block_ = 0;
   double last_stamp_ = 0;
 };
 
@@ -121,7 +148,11 @@ class Decoder {
 // are.
 std::string verify_decoder(Team& team, const DecodeShape& whole, std::size_t rank,
                            std::size_t ranks, const Exchanges& exchanges);
-// A few small shapes, with and without experts, that a step is checked on before it is timed.
+// Of the logits' own spread, by which they may err: what is rounded to bf16 on the way (queries and
+// probabilities; with bf16 weights the input of every product) errs by 2^-9, at random.
+constexpr double tolerance(Format weights) { return weights == Format::bf16 ? 0.1 : 0.06; }
+// A few small shapes, of every kind of attention and of network, that a step is checked on before
+// it is timed.
 std::vector<DecodeShape> shapes_to_verify(Format weights);
 
 }  // namespace limen::kernels

@@ -52,9 +52,10 @@ void gate_all(const float* gate, const float* up, std::size_t n, float* to) {
   for (; k + hn::Lanes(d) <= n; k += hn::Lanes(d)) {
     const auto g = hn::LoadU(d, gate + k);
     const auto e = hn::Exp(d, hn::Clamp(hn::Neg(g), hn::Neg(most), most));  // what Exp is made for
-    hn::StoreU(hn::Mul(hn::Div(g, hn::Add(one, e)), hn::LoadU(d, up + k)), d, to + k);
+    const auto passed = hn::Div(g, hn::Add(one, e));
+    hn::StoreU(up != nullptr ? hn::Mul(passed, hn::LoadU(d, up + k)) : passed, d, to + k);
   }
-  for (; k < n; ++k) to[k] = gate[k] / (1 + std::exp(-gate[k])) * up[k];
+  for (; k < n; ++k) to[k] = gate[k] / (1 + std::exp(-gate[k])) * (up != nullptr ? up[k] : 1);
 }
 
 void round_all(const float* from, std::size_t n, std::uint16_t* to) {
@@ -136,7 +137,7 @@ std::size_t largest_of(const float* values, std::size_t n) {
 }
 
 void choose(const float* scores, std::size_t n, std::size_t k, std::uint32_t* chosen,
-            float* weights) {
+            float* weights, bool sigmoid) {
   std::size_t found = 0;
   for (std::size_t i = 0; i < n; ++i) {  // insertion into the k best so far: k is small
     if (found == k && !(scores[i] > scores[chosen[k - 1]])) continue;
@@ -146,7 +147,8 @@ void choose(const float* scores, std::size_t n, std::size_t k, std::uint32_t* ch
   }
   float sum = 0;
   for (std::size_t i = 0; i < k; ++i) {
-    weights[i] = std::exp(scores[chosen[i]] - scores[chosen[0]]);
+    weights[i] = sigmoid ? 1 / (1 + std::exp(-scores[chosen[i]]))
+                         : std::exp(scores[chosen[i]] - scores[chosen[0]]);
     sum += weights[i];
   }
   for (std::size_t i = 0; i < k; ++i) weights[i] /= sum;

@@ -16,7 +16,7 @@ void rotation(std::size_t position, std::size_t dim, double base, float* cosine,
 // Rotates element i with element i + dim / 2.
 void rotate(float* head, std::size_t dim, const float* cosine, const float* sine);
 
-// to = gate * sigmoid(gate) * up.
+// to = gate * sigmoid(gate) * up, or without the last.
 void gate(const float* gate, const float* up, std::size_t n, float* to);
 
 // to += weight * from.
@@ -27,8 +27,9 @@ void round_to_bf16(const float* from, std::size_t n, std::uint16_t* to);
 // The index of the largest element; of equals the first.
 std::size_t largest_of(const float* values, std::size_t n);
 
-// The `k` largest of n scores, largest first, and their softmax among themselves.
+// The `k` largest of n scores, largest first, and their softmax among themselves, or their sigmoids
+// as shares of the sum.
 void choose(const float* scores, std::size_t n, std::size_t k, std::uint32_t* chosen,
-            float* weights);
+            float* weights, bool sigmoid = false);
 
 }  // namespace limen::kernels

@@ -30,6 +30,9 @@ struct Numbers {
   static float gain(std::size_t layer, std::size_t which, std::size_t i);
   static float cached(std::size_t layer, std::size_t sequence, std::size_t head, std::size_t token,
                       std::size_t d, bool value);
+  // Of an indexer. Scores of every fourth token differ by these levels alone, however they are
+  // rounded.
+  static float index_key(std::size_t layer, std::size_t sequence, std::size_t token, std::size_t d);
 };
 
 // The tokens that a check of a step begins with, one a sequence.

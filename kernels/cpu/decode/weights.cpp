@@ -60,7 +60,7 @@ void fill_band(const Shape& shape, const Band& band, Random& random) {
 
 std::size_t Weights::bytes() const {
   std::size_t sum = 0;
-  for (const Shape& s : shapes_) sum += s.rows * (s.row_bytes() + 2 * s.groups());
+  for (const auto& [s, index, of] : placed_) sum += s.rows * (s.row_bytes() + 2 * s.groups());
   return sum;
 }
 
@@ -69,10 +69,15 @@ void Weights::reserve(Team& team) {
   memory_.clear();
   memory_.resize(members);
   matrices_.clear();
-  for (const Shape& shape : shapes_) {
+  for (const auto& [shape, index, of] : placed_) {
     matrices_.push_back({shape, {}});
-    for (std::size_t m = 0; m < members; ++m)
-      matrices_.back().shards.push_back(split_rows(shape, m, members));
+    for (std::size_t m = 0; m < members; ++m) {
+      const auto mine = part_of(of, m, members);
+      const bool whole = index >= mine.first && index < mine.first + mine.rows;
+      matrices_.back().shards.push_back(of == 0 ? split_rows(shape, m, members)
+                                        : whole ? split_rows(shape, 0, 1)
+                                                : Shard{});
+    }
   }
   team.run(team.size(), [&](int member) {
     const auto m = static_cast<std::size_t>(member);

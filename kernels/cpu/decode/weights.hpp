@@ -24,9 +24,16 @@ struct Matrix {
 using RowSource = std::function<void(std::size_t matrix, std::size_t row, std::vector<int>& weight,
                                      std::vector<float>& scale)>;
 
+// A matrix is split over the members by rows; or it is the number `index` of `of` matrices that are
+// dealt out whole.
+struct Placed {
+  Shape shape;
+  std::size_t index = 0, of = 0;
+};
+
 class Weights {
  public:
-  explicit Weights(std::vector<Shape> shapes) : shapes_(std::move(shapes)) {}
+  explicit Weights(std::vector<Placed> placed) : placed_(std::move(placed)) {}
 
   std::size_t bytes() const;  // of all, before or after make()
   // Reserves and fills: with what `source` says, or at random, of zero mean and a variance of about
@@ -35,12 +42,11 @@ class Weights {
   void make(Team& team, std::uint64_t seed);
 
   const Matrix& operator[](std::size_t matrix) const { return matrices_[matrix]; }
-  std::size_t size() const { return shapes_.size(); }
 
  private:
   void reserve(Team& team);
 
-  std::vector<Shape> shapes_;
+  std::vector<Placed> placed_;
   std::vector<Matrix> matrices_;
   std::vector<Buffer> memory_;  // by member
 };
