@@ -193,9 +193,9 @@ TEST(MpiDecode, StepsOfSlicesAreRightAndTimed) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("limen-ranks-test-" + std::to_string(number));
   probes::DecodeOrder order;
-  order.shape = kernels::shapes_to_verify(kernels::Format::int8)[2];
-  order.layer_scale = 3;
-  order.points = {{1, 65, 65}, {3, 40, 40}};
+  order.shape = kernels::shapes_to_verify(kernels::Format::int8)[4];  // latent, and an indexer
+  order.scales = {{3, 1}, {3, 5}};
+  order.points = {{1, 65}, {3, 40}};
   if (rank() == 0) {
     std::filesystem::create_directories(folder);
     probes::write_decode_orders(folder, {order}, {0.01, 2, 1});
@@ -214,7 +214,7 @@ TEST(MpiDecode, StepsOfSlicesAreRightAndTimed) {
       for (const auto& sample : visit.samples)
         EXPECT_GT(sample[static_cast<std::size_t>(kernels::Op::exchange)], 0);
       if (!visit.samples.empty()) {
-        EXPECT_GE(visit.experts_read, 0.5 * 3);  // one layer of two
+        EXPECT_GE(visit.experts_read, 3);  // of the one layer that has some
       }
     }
   }
