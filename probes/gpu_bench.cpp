@@ -33,7 +33,7 @@ std::string why_left_out(const gpu::DeviceError& e, const std::string& device) {
 }  // namespace
 
 GpuBench::GpuBench(const GpuExtent& extent, std::unique_ptr<gpu::Backend> backend)
-    : extent_(extent), backend_(std::move(backend)) {
+    : extent_(extent), backend_(std::move(backend)), nvml_(extent.nvml) {
   const int count = backend_->devices();
   for (int i = 0; i < count; ++i) {
     std::string name = fmt::format("GPU {}", i);
@@ -135,19 +135,30 @@ namespace {
 
 struct State {
   GpuCase what;
+  Disturbance disturbance;
   std::string failure{};
   std::int64_t turn = 0;
   std::unique_ptr<gpu::Stopwatch> watch{};
   std::unique_ptr<gpu::CapturedGraph> graph{};
 
+  // Waits, having looked at what slows the device while it works.
+  double stop() {
+    watch->mark();
+    disturbance.look();
+    return watch->seconds();
+  }
   double run(const gpu::Device& device, std::int64_t inner) {
-    if (what.seconds) return what.seconds(inner);
+    if (what.seconds) {
+      const double seconds = what.seconds(inner);
+      disturbance.look();
+      return seconds;
+    }
     if (!watch) watch = std::make_unique<gpu::Stopwatch>(device);
     const std::int64_t length = what.graph_length;
     if (length == 0) {
       watch->start();
       for (std::int64_t i = 0; i < inner; ++i) what.send(turn++);
-      return watch->stop();
+      return stop();
     }
     if (!graph)
       graph = std::make_unique<gpu::CapturedGraph>(device, [&] {
@@ -157,7 +168,7 @@ struct State {
     watch->start();
     for (std::int64_t i = 0; i < graphs; ++i) graph->launch();
     turn += graphs * length;
-    return watch->stop() * static_cast<double>(inner) / static_cast<double>(graphs * length);
+    return stop() * static_cast<double>(inner) / static_cast<double>(graphs * length);
   }
 };
 
@@ -172,8 +183,9 @@ void require_peers(const std::vector<const gpu::Device*>& devices) {
 }  // namespace
 
 Case gpu_case(GpuBench& bench, GpuCase what) {
-  auto state = std::make_shared<State>(State{std::move(what)});
-  const gpu::Device& device = bench.devices()[state->what.device];
+  const gpu::Device& device = bench.devices()[what.device];
+  const std::string& pci = device.properties().pci;
+  auto state = std::make_shared<State>(State{std::move(what), {bench.nvml(), pci}});
   Case c;
   c.parameters = on_device(bench, state->what.device, state->what.parameters);
   c.work = state->what.work;
@@ -203,15 +215,19 @@ Case gpu_case(GpuBench& bench, GpuCase what) {
       return none;
     }
   };
-  c.marks = [&bench, &device] {
-    std::uint32_t marks = bench.nvml().marks(device.properties().pci);
-    if (device.properties().emulated) marks |= results::emulated;
-    return marks;
+  c.warm = [state] {
+    if (!state->failure.empty()) return;
+    try {
+      if (state->what.warm) state->what.warm();
+    } catch (const gpu::DeviceError& e) {
+      state->failure = e.what();
+    }
+    state->disturbance.begin();
   };
-  if (state->what.energy)
-    c.joules = [&bench, &device] {
-      return bench.nvml().joules(device.properties().pci).value_or(0);
-    };
+  c.marks = [state, &device] {
+    return state->disturbance.end() | (device.properties().emulated ? results::emulated : 0u);
+  };
+  if (state->what.energy) c.joules = [&bench, &pci] { return bench.nvml().joules(pci); };
   c.check = [state]() -> std::string {
     if (!state->failure.empty()) return state->failure;
     try {

@@ -20,6 +20,7 @@ struct GpuExtent {
   bool quick = false;
   std::uint64_t seed = 1;
   double memory_share = 0.5;  // of what is free on a device
+  const char* nvml = Nvml::usual;
 };
 
 class GpuBench {
@@ -35,7 +36,7 @@ class GpuBench {
   const std::vector<gpu::Device>& devices() const { return devices_; }
   // Devices that do not work, or not for this build: a line each.
   const std::vector<std::string>& left_out() const { return left_out_; }
-  Nvml& nvml() { return nvml_; }
+  const Nvml& nvml() const { return nvml_; }
 
   // Memory of a device, made at the first use; as much as is to be had, in accesses of 16 bytes.
   // `data` holds words that are valid and not zero in any format and is never written again;
@@ -72,6 +73,7 @@ struct GpuCase {
   // Empty, or what is wrong with the kernels.
   std::function<std::string()> verify;
   std::function<void()> prepare;
+  std::function<void()> warm{};  // before each visit
   // Sends execution number `turn` to the device's stream; or `seconds`: executes `inner` times and
   // returns the seconds that they took by the devices' own clock.
   std::function<void(std::int64_t turn)> send;

@@ -31,7 +31,7 @@ struct Job {
   bool emulated() const { return devices[0]->properties().emulated; }
   bool disturbed() const {
     return std::any_of(devices.begin(), devices.end(), [&](const gpu::Device* d) {
-      return (bench.nvml().marks(d->properties().pci) &
+      return (Disturbance(bench.nvml(), d->properties().pci).end() &
               (results::throttled | results::shared_device)) != 0;
     });
   }

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cuda/verify.hpp"
-#include "probes/gpu_bench.hpp"
+#include "probes/gpu_cases.hpp"
 #include "probes/registry.hpp"
 
 namespace limen::probes {
@@ -53,7 +53,9 @@ struct State {
   }
 };
 
-Case make(GpuBench& bench, const Matrix& matrix, bool graph) {
+}  // namespace
+
+GpuCase gemv_case(GpuBench& bench, const Matrix& matrix, bool graph) {
   auto state = std::make_shared<State>(State{bench, matrix});
   const gpu::Device& d = bench.devices()[0];
   state->slot_words = matrix.words() + (2 * matrix.scales() + 15) / 16;
@@ -87,22 +89,25 @@ Case make(GpuBench& bench, const Matrix& matrix, bool graph) {
   };
   c.send = [state](std::int64_t turn) { state->send(turn); };
   c.check = [state] { return state->check(); };
-  return gpu_case(bench, std::move(c));
+  return c;
 }
 
-std::vector<Case> cases(GpuBench& bench) {
+std::vector<Shape> layer_shapes(bool quick) {
   // Llama 8B, 70B and 405B: attention's projections, up, down; and small ones for the fixed time.
-  using Size = std::pair<unsigned, unsigned>;
-  const std::vector<Size> sizes =
-      bench.quick() ? std::vector<Size>{{1024, 1024}, {4096, 4096}, {14336, 4096}, {28672, 8192}}
-                    : std::vector<Size>{{256, 1024},   {1024, 1024},  {2048, 2048},  {4096, 4096},
-                                        {6144, 4096},  {14336, 4096}, {4096, 14336}, {10240, 8192},
-                                        {28672, 8192}, {8192, 28672}, {16384, 16384}};
+  if (quick) return {{1024, 1024}, {4096, 4096}, {14336, 4096}, {28672, 8192}};
+  return {{256, 1024},   {1024, 1024},  {2048, 2048},  {4096, 4096},  {6144, 4096},  {14336, 4096},
+          {4096, 14336}, {10240, 8192}, {28672, 8192}, {8192, 28672}, {16384, 16384}};
+}
+
+namespace {
+
+std::vector<Case> cases(GpuBench& bench) {
   std::vector<Case> all;
   for (const auto format : gpu::all_formats) {
-    for (const auto& [rows, cols] : sizes) {
-      all.push_back(make(bench, {format, rows, cols}, true));
-      if (format == Format::bf16) all.push_back(make(bench, {format, rows, cols}, false));
+    for (const auto& [rows, cols] : layer_shapes(bench.quick())) {
+      all.push_back(gpu_case(bench, gemv_case(bench, {format, rows, cols}, true)));
+      if (format == Format::bf16)
+        all.push_back(gpu_case(bench, gemv_case(bench, {format, rows, cols}, false)));
     }
   }
   return all;

@@ -1,18 +1,18 @@
-// gpu.stream, gpu.energy and gpu.latency: bandwidth of a device's memory and second cache, over
+// gpu.stream and gpu.latency: bandwidth of a device's memory and second cache, over
 // working sets and grid sizes; and how long a load takes whose address depends on the load before.
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "kernels/cuda/verify.hpp"
-#include "probes/gpu_bench.hpp"
+#include "probes/gpu_cases.hpp"
 #include "probes/registry.hpp"
 
 namespace limen::probes {
 namespace {
 
 using gpu::Stream;
-constexpr std::size_t mib = std::size_t{1} << 20;
+constexpr std::size_t mib = std::size_t{1} << 20, page = 4096;
 
 struct State {
   GpuBench& bench;
@@ -73,8 +73,10 @@ struct State {
   }
 };
 
-GpuCase make(GpuBench& bench, std::size_t device, Stream kernel, std::size_t bytes,
-             unsigned share) {
+}  // namespace
+
+GpuCase stream_case(GpuBench& bench, std::size_t device, Stream kernel, std::size_t bytes,
+                    unsigned share) {
   const gpu::Device& d = bench.devices()[device];
   const std::size_t n = bytes / 16 / gpu::arrays(kernel);
   const unsigned full = gpu::full_grid(d, d.kernels().read);
@@ -95,6 +97,8 @@ GpuCase make(GpuBench& bench, std::size_t device, Stream kernel, std::size_t byt
   return c;
 }
 
+namespace {
+
 std::vector<Case> cases(GpuBench& bench) {
   std::vector<Case> all;
   for (std::size_t device = 0; device < bench.devices().size(); ++device) {
@@ -106,31 +110,15 @@ std::vector<Case> cases(GpuBench& bench) {
       const std::size_t top = kernel == Stream::read ? room : room / 4 * 3;
       if (device == 0) {
         for (std::size_t s = mib / 2; s < top; s *= kernel == Stream::read ? step : 4 * step)
-          all.push_back(gpu_case(bench, make(bench, device, kernel, s, 1)));
+          all.push_back(gpu_case(bench, stream_case(bench, device, kernel, s, 1)));
         for (const unsigned share : {2u, 4u})
           if (kernel == Stream::read)
-            all.push_back(gpu_case(bench, make(bench, device, kernel, top / mib * mib, share)));
+            all.push_back(
+                gpu_case(bench, stream_case(bench, device, kernel, top / page * page, share)));
       }
       if (device == 0 || kernel == Stream::read)
-        all.push_back(gpu_case(bench, make(bench, device, kernel, top / mib * mib, 1)));
+        all.push_back(gpu_case(bench, stream_case(bench, device, kernel, top / page * page, 1)));
     }
-  }
-  return all;
-}
-
-// Windows of seconds: NVML counts energy some ten times a second.
-std::vector<Case> energy_cases(GpuBench& bench) {
-  std::vector<Case> all;
-  for (const auto kernel : {Stream::read, Stream::copy}) {
-    GpuCase c = make(bench, 0, kernel, bench.room(0) / 4 * 3 / mib * mib, 1);
-    c.energy = true;
-    c.least_seconds = 2;
-    c.prepare = [&bench, prepare = c.prepare] {
-      if (!bench.nvml().joules(bench.devices()[0].properties().pci))
-        throw NotHere("NVML counts no energy here");
-      prepare();
-    };
-    all.push_back(gpu_case(bench, std::move(c)));
   }
   return all;
 }
@@ -186,8 +174,6 @@ std::vector<Case> chase_cases(GpuBench& bench) {
 
 const Probe gpu_stream{"gpu.stream", "How fast can a GPU read and write its memory and caches?",
                        nullptr, cases};
-const Probe gpu_energy{"gpu.energy", "What energy does a GPU use for the bytes that it moves?",
-                       nullptr, energy_cases};
 const Probe gpu_latency{"gpu.latency", "How long does one dependent load take on a GPU?", nullptr,
                         chase_cases};
 

@@ -35,7 +35,7 @@ struct Case {
   // What disturbed the device during the visit that has ended, as marks.
   std::function<std::uint32_t()> marks;
   // A counter of the device's energy in joules, read before and after each visit; null: none.
-  std::function<double()> joules;
+  std::function<std::optional<double>()> joules;
   // Called after each visit: empty, or what is wrong with what the executions left behind.
   std::function<std::string()> check;
 };

@@ -107,10 +107,10 @@ class Schedule {
     if (task.what.warm) task.what.warm();
     interference_.begin();
     const double at = elapsed();
-    const double joules = task.what.joules ? task.what.joules() : 0;
+    const auto joules = task.what.joules ? task.what.joules() : std::nullopt;
     auto visit = take_samples(task.what.timed, task.inner, count, options_.interrupted);
     visit.at = at;
-    if (task.what.joules) visit.joules = task.what.joules() - joules;
+    if (joules) visit.joules = std::max(0.0, task.what.joules().value_or(0) - *joules);
     auto marks = interference_.end(task.what.threads);
     if (task.what.marks) marks |= task.what.marks();
     for (auto& mark : visit.marks) mark |= marks;

@@ -2,13 +2,11 @@
 
 #include <dlfcn.h>
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
-
-#include "kernels/cuda/numbers.hpp"
 
 #ifndef LIMEN_CUBLASLT
 #define LIMEN_CUBLASLT 0
@@ -18,14 +16,6 @@
 #endif
 
 namespace limen::gpu {
-
-model::Work product_work(const Product& p) {
-  const double weights = static_cast<double>(p.rows) * p.cols,
-               x = static_cast<double>(p.tokens) * p.cols;
-  return {model::bytes((weights + x) * static_cast<double>(p.element_bytes())),
-          model::bytes(static_cast<double>(p.result_bytes())),
-          model::flops(2 * weights * p.tokens)};
-}
 
 #if LIMEN_CUBLASLT
 namespace {
@@ -86,90 +76,145 @@ cudaDataType type_of(Format f) {
       return CUDA_R_16BF;
     case Format::fp8:
       return CUDA_R_8F_E4M3;
+    case Format::int8:
+      return CUDA_R_8I;
     default:
-      throw DeviceError(fmt::format("cuBLASLt: no product of {} weights", name(f)), 1);
+      throw DeviceError(fmt::format("cuBLASLt: no product of {} weights", name(f)), 801);
   }
 }
+
+class Lt;
+class LtProduct : public BlasProduct {
+ public:
+  LtProduct(const Lt& blas, const Product& product);
+  ~LtProduct() override { forget(); }
+  std::size_t ways() const override { return ways_.size(); }
+  void use(std::size_t way) override { way_ = way; }
+  void run(const void* weights, const void* x, void* y) override;
+
+ private:
+  void describe(const Product& product);
+  void find_ways(const Product& product);
+  void forget() noexcept;
+
+  const Lt& blas_;
+  bool integers_;
+  cublasLtMatmulDesc_t desc_ = nullptr;
+  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, d_ = nullptr;
+  std::vector<cublasLtMatmulAlgo_t> ways_;
+  std::size_t way_ = 0;
+};
 
 class Lt : public BlasLt {
  public:
   Lt(std::unique_ptr<Library> library, const Device& device)
       : lib_(std::move(library)), device_(device) {
     check(lib_->cublasLtCreate(&handle_), "cublasLtCreate");
-    workspace_ = {device_, workspace_bytes};
+    // As much as its manual recommends, where there is plenty.
+    const std::size_t most = std::size_t{device.properties().major >= 9 ? 32u : 4u} << 20,
+                      free = device.backend().free_memory(device.number());
+    try {
+      workspace_ = {device_, std::min(most, free / 16)};
+    } catch (...) {
+      lib_->cublasLtDestroy(handle_);
+      throw;
+    }
   }
-  ~Lt() override {
-    forget();
-    if (handle_ != nullptr) lib_->cublasLtDestroy(handle_);
+  ~Lt() override { lib_->cublasLtDestroy(handle_); }
+
+  std::unique_ptr<BlasProduct> choose(const Product& product) override {
+    return std::make_unique<LtProduct>(*this, product);
   }
 
-  std::string version() const override {
-    return fmt::format("cuBLASLt {}", lib_->cublasLtGetVersion());
-  }
-
-  void choose(const Product& p) override {
-    forget();
-    const auto type = type_of(p.format);
-    const auto out = p.format == Format::fp8 ? CUDA_R_16BF : type;
-    check(lib_->cublasLtMatmulDescCreate(&desc_, CUBLAS_COMPUTE_32F, CUDA_R_32F),
-          "cublasLtMatmulDescCreate");
-    // Column-major: Y^T (rows x tokens) = W^T^T (rows x cols) X^T (cols x tokens).
-    const cublasOperation_t transposed = CUBLAS_OP_T;
-    check(lib_->cublasLtMatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
-                                               sizeof transposed),
-          "cublasLtMatmulDescSetAttribute");
-    const auto layout = [&](cublasLtMatrixLayout_t* l, cudaDataType t, unsigned rows,
-                            unsigned cols) {
-      check(lib_->cublasLtMatrixLayoutCreate(l, t, std::uint64_t{rows}, std::uint64_t{cols},
-                                             std::int64_t{rows}),
-            "cublasLtMatrixLayoutCreate");
-    };
-    layout(&a_, type, p.cols, p.rows);
-    layout(&b_, type, p.cols, p.tokens);
-    layout(&d_, out, p.rows, p.tokens);
-    cublasLtMatmulPreference_t preference = nullptr;
-    check(lib_->cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
-    const std::size_t most = workspace_bytes;
-    lib_->cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                               &most, sizeof most);
-    cublasLtMatmulHeuristicResult_t result{};
-    int found = 0;
-    const auto status = lib_->cublasLtMatmulAlgoGetHeuristic(handle_, desc_, a_, b_, d_, d_,
-                                                             preference, 1, &result, &found);
-    lib_->cublasLtMatmulPreferenceDestroy(preference);
-    check(status, "cublasLtMatmulAlgoGetHeuristic");
-    if (found == 0) throw DeviceError("cuBLASLt knows no way to compute this product here", 801);
-    algorithm_ = result.algo;
-  }
-
-  void run(const void* weights, const void* x, void* y) override {
-    const float one = 1, zero = 0;
-    check(lib_->cublasLtMatmul(handle_, desc_, &one, weights, a_, x, b_, &zero, y, d_, y, d_,
-                               &algorithm_, workspace_.data(), workspace_bytes,
-                               static_cast<cudaStream_t>(device_.stream())),
-          "cublasLtMatmul");
-  }
+  const Library& lib() const { return *lib_; }
+  const Device& device() const { return device_; }
+  cublasLtHandle_t handle() const { return handle_; }
+  const Memory<std::uint8_t>& workspace() const { return workspace_; }
 
  private:
-  static constexpr std::size_t workspace_bytes = std::size_t{4} << 20;
-
-  void forget() noexcept {
-    for (auto* layout : {&a_, &b_, &d_}) {
-      if (*layout != nullptr) lib_->cublasLtMatrixLayoutDestroy(*layout);
-      *layout = nullptr;
-    }
-    if (desc_ != nullptr) lib_->cublasLtMatmulDescDestroy(desc_);
-    desc_ = nullptr;
-  }
-
   std::unique_ptr<Library> lib_;
   const Device& device_;
   cublasLtHandle_t handle_ = nullptr;
-  cublasLtMatmulDesc_t desc_ = nullptr;
-  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, d_ = nullptr;
-  cublasLtMatmulAlgo_t algorithm_{};
   Memory<std::uint8_t> workspace_;
 };
+
+LtProduct::LtProduct(const Lt& blas, const Product& product)
+    : blas_(blas), integers_(product.format == Format::int8) {
+  try {
+    describe(product);
+    find_ways(product);
+  } catch (...) {
+    forget();
+    throw;
+  }
+}
+
+// Column-major: Y^T (rows x tokens) = W^T^T (rows x cols) X^T (cols x tokens), the one layout that
+// fp8 and int8 have fast kernels for.
+void LtProduct::describe(const Product& p) {
+  const Library& lib = blas_.lib();
+  const auto type = type_of(p.format);
+  const auto out = p.format == Format::fp8 ? CUDA_R_16BF : integers_ ? CUDA_R_32I : type;
+  check(lib.cublasLtMatmulDescCreate(&desc_, integers_ ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F,
+                                     integers_ ? CUDA_R_32I : CUDA_R_32F),
+        "cublasLtMatmulDescCreate");
+  const cublasOperation_t transposed = CUBLAS_OP_T;
+  check(lib.cublasLtMatmulDescSetAttribute(desc_, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+                                           sizeof transposed),
+        "cublasLtMatmulDescSetAttribute");
+  const auto layout = [&](cublasLtMatrixLayout_t* l, cudaDataType t, unsigned rows, unsigned cols) {
+    check(lib.cublasLtMatrixLayoutCreate(l, t, std::uint64_t{rows}, std::uint64_t{cols},
+                                         std::int64_t{rows}),
+          "cublasLtMatrixLayoutCreate");
+  };
+  layout(&a_, type, p.cols, p.rows);
+  layout(&b_, type, p.cols, p.tokens);
+  layout(&d_, out, p.rows, p.tokens);
+}
+
+void LtProduct::find_ways(const Product& p) {
+  const Library& lib = blas_.lib();
+  cublasLtMatmulPreference_t preference = nullptr;
+  check(lib.cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
+  const std::size_t most = blas_.workspace().bytes();
+  lib.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                           &most, sizeof most);
+  cublasLtMatmulHeuristicResult_t results[8] = {};
+  int found = 0;
+  const auto status =
+      lib.cublasLtMatmulAlgoGetHeuristic(blas_.handle(), desc_, a_, b_, d_, d_, preference,
+                                         static_cast<int>(std::size(results)), results, &found);
+  lib.cublasLtMatmulPreferenceDestroy(preference);
+  for (int i = 0; status == CUBLAS_STATUS_SUCCESS && i < found; ++i)
+    if (results[i].state == CUBLAS_STATUS_SUCCESS) ways_.push_back(results[i].algo);
+  if (!ways_.empty()) return;
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_ARCH_MISMATCH)
+    check(status, "cublasLtMatmulAlgoGetHeuristic");
+  const auto& q = blas_.device().properties();
+  throw DeviceError(
+      fmt::format("cuBLASLt {} has no product of {} x {} {} weights with {} tokens on sm_{}{}",
+                  lib.cublasLtGetVersion(), p.rows, p.cols, name(p.format), p.tokens, q.major,
+                  q.minor),
+      801);
+}
+
+void LtProduct::run(const void* weights, const void* x, void* y) {
+  const float one = 1, zero = 0;
+  const std::int32_t whole_one = 1, whole_zero = 0;
+  const void *alpha = integers_ ? static_cast<const void*>(&whole_one) : &one,
+             *beta = integers_ ? static_cast<const void*>(&whole_zero) : &zero;
+  check(blas_.lib().cublasLtMatmul(blas_.handle(), desc_, alpha, weights, a_, x, b_, beta, y, d_, y,
+                                   d_, &ways_[way_], static_cast<void*>(blas_.workspace().data()),
+                                   blas_.workspace().bytes(),
+                                   static_cast<cudaStream_t>(blas_.device().stream())),
+        "cublasLtMatmul");
+}
+
+void LtProduct::forget() noexcept {
+  for (auto* layout : {a_, b_, d_})
+    if (layout != nullptr) blas_.lib().cublasLtMatrixLayoutDestroy(layout);
+  if (desc_ != nullptr) blas_.lib().cublasLtMatmulDescDestroy(desc_);
+}
 
 }  // namespace
 
@@ -196,76 +241,5 @@ std::unique_ptr<BlasLt> BlasLt::open(const Device&, std::string& why) {
   return nullptr;
 }
 #endif
-
-namespace {
-
-double decode_as(Format f, const std::uint8_t* p, std::size_t i) {
-  if (f == Format::fp8) return decode_e4m3(p[i]);
-  if (f == Format::fp32) {
-    float v;
-    std::memcpy(&v, p + 4 * i, 4);
-    return v;
-  }
-  std::uint16_t v;
-  std::memcpy(&v, p + 2 * i, 2);
-  return f == Format::fp16 ? decode_half(v) : decode_bf16(v);
-}
-
-// Small integers, which every format holds and every order of adding keeps.
-std::vector<std::uint8_t> small_integers(Format f, std::size_t n, Random& random) {
-  constexpr std::uint8_t fp8[] = {0x00, 0x38, 0x40, 0x44, 0xb8, 0xc0, 0xc4};  // 0, 1, 2, 3, -1, ...
-  std::vector<std::uint8_t> out;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto code = fp8[random.bits() % 7];
-    if (f == Format::fp8) {
-      out.push_back(code);
-      continue;
-    }
-    const auto v = static_cast<float>(decode_e4m3(code));
-    const auto bits = std::bit_cast<std::uint32_t>(v);
-    if (f == Format::fp32) {
-      for (int k = 0; k < 4; ++k) out.push_back(static_cast<std::uint8_t>(bits >> 8 * k));
-      continue;
-    }
-    // fp16 of a number whose exponent is small and whose digits are few.
-    const std::uint32_t half =
-        v == 0
-            ? 0
-            : (bits >> 16 & 0x8000u) | (((bits >> 23 & 0xffu) - 112) << 10) | (bits >> 13 & 0x3ffu);
-    const std::uint32_t two = f == Format::fp16 ? half : bits >> 16;
-    out.push_back(static_cast<std::uint8_t>(two));
-    out.push_back(static_cast<std::uint8_t>(two >> 8));
-  }
-  return out;
-}
-
-}  // namespace
-
-std::string verify_blas(const Device& d, BlasLt& blas, Format format, std::uint64_t seed) {
-  Random random(seed);
-  for (const Product& p : {Product{format, 48, 64, 16}, Product{format, 160, 32, 32}}) {
-    const auto w = small_integers(format, std::size_t{p.rows} * p.cols, random);
-    const auto x = small_integers(format, std::size_t{p.tokens} * p.cols, random);
-    const auto dw = upload(d, w), dx = upload(d, x);
-    const auto y = upload(d, std::vector<std::uint8_t>(p.result_bytes(), 0xff));
-    blas.choose(p);
-    blas.run(dw.data(), dx.data(), y.data());
-    const auto got = download(d, y.data(), y.size());
-    const Format out = format == Format::fp8 ? Format::bf16 : format;
-    for (std::size_t t = 0; t < p.tokens; ++t) {
-      for (std::size_t r = 0; r < p.rows; ++r) {
-        double want = 0;
-        for (std::size_t c = 0; c < p.cols; ++c)
-          want += decode_as(format, w.data(), r * p.cols + c) *
-                  decode_as(format, x.data(), t * p.cols + c);
-        const double result = decode_as(out, got.data(), t * p.rows + r);
-        if (!(std::abs(result - want) <= std::abs(want) / 256))  // bf16 rounds; integers do not
-          return fmt::format("cuBLASLt {}: row {} of token {} is {}, not {}", name(format), r, t,
-                             result, want);
-      }
-    }
-  }
-  return {};
-}
 
 }  // namespace limen::gpu

@@ -26,10 +26,10 @@ TEST_P(Order, EveryKernelIsRight) {
     EXPECT_FALSE(std::holds_alternative<results::Invalid>(m.outcome)) << m.probe;
     if (std::holds_alternative<results::Samples>(m.outcome)) verified.insert(m.probe);
   }
-  EXPECT_THAT(verified,
-              testing::IsSupersetOf({"gpu.stream", "gpu.latency", "gpu.gemv", "gpu.attention",
-                                     "gpu.elementwise", "gpu.launch", "gpu.barrier", "gpu.pingpong",
-                                     "gpu.copy", "gpu.peer", "gpu.allreduce"}));
+  EXPECT_THAT(verified, testing::IsSupersetOf({"gpu.stream", "gpu.latency", "gpu.gemv", "gpu.gemm",
+                                               "gpu.attention", "gpu.elementwise", "gpu.launch",
+                                               "gpu.barrier", "gpu.pingpong", "gpu.copy",
+                                               "gpu.peer", "gpu.allreduce"}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, Order, testing::Values("fwd", "rev", "1", "2", "3"));
@@ -77,6 +77,67 @@ TEST_F(Emulated, AWholeRunGetsToTheReportWhichWarns) {
   EXPECT_THAT(report, HasSubstr("The GPUs of this run were emulated"));
   EXPECT_THAT(report, HasSubstr("gpu.gemv"));
   EXPECT_THAT(slurp(folder / "r" / "machine.toml"), Not(HasSubstr("emulated")));
+}
+
+// Every format of products, timed and checked on the shapes that fit.
+TEST_F(Emulated, ProductsOfTheLibraryAreRightInEveryFormat) {
+  const Folder folder;
+  const auto run = run_emulated({"probe", "gpu.gemm", "--budget", "500ms", "--case-budget", "20ms",
+                                 "-o", (folder / "r").string()},
+                                {});
+  ASSERT_EQ(run.code, 0) << run.err;
+  std::set<std::string> formats;
+  for (const auto& m : results::load_run(folder / "r").measurements)
+    if (std::holds_alternative<results::Samples>(m.outcome))
+      formats.insert(std::get<std::string>(m.parameters.at("format")));
+  EXPECT_THAT(formats, testing::ElementsAre("bf16", "fp16", "fp32", "fp8", "int8"));
+}
+
+TEST_F(Emulated, AProductThatTheLibraryDoesNotKnowIsSkippedAndNamed) {
+  const Folder folder;
+  for (const char* code : {"15", "8"}) {
+    const auto to = folder / code;
+    const auto run = run_emulated(
+        {"probe", "gpu.gemm", "--quick", "--verify", "-o", to.string()},
+        {{"PTXEMU_CUBLAS_FAIL", std::string("cublasLtMatmulAlgoGetHeuristic=") + code}});
+    EXPECT_EQ(run.code, 0) << run.err;
+    const auto loaded = results::load_run(to);
+    const auto* skipped = std::get_if<results::Skipped>(&loaded.measurements.at(0).outcome);
+    ASSERT_NE(skipped, nullptr);
+    EXPECT_THAT(skipped->reason, testing::ContainsRegex("has no product of 48 x 64 (bf16|fp8) "
+                                                        "weights with [0-9]+ tokens on sm_90"));
+  }
+  const auto run =
+      run_emulated({"probe", "gpu.gemm", "--quick", "--verify", "-o", (folder / "lost").string()},
+                   {{"PTXEMU_CUBLAS_FAIL", "cublasLtMatmulAlgoGetHeuristic=14"}});
+  EXPECT_EQ(run.code, 1) << run.err;  // an internal error is one
+  EXPECT_THAT(run.err, HasSubstr("cuBLAS status 14"));
+}
+
+TEST_F(Emulated, EnergyIsThatOfTheDriversCounter) {
+  const Folder folder;
+  const auto run = run_emulated(
+      {"probe", "gpu.energy", "--quick", "--budget", "500ms", "-o", (folder / "r").string()},
+      {{"LD_LIBRARY_PATH", emulator() + ":" + FAKE_NVML_FOLDER},
+       {"FAKE_NVML_WATTS", "300"},
+       {"FAKE_NVML_LOST", "0,0,1"},
+       {"PTXEMU_MEM_MB", "4"}});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto loaded = results::load_run(folder / "r");
+  EXPECT_THAT(loaded.provenance.gpu_driver, HasSubstr("NVIDIA driver 599.99.01"));
+  std::set<std::string> kernels;
+  std::uint32_t marks = 0;
+  for (const auto& m : loaded.measurements) {
+    const auto& visits = std::get<results::Samples>(m.outcome).visits;
+    ASSERT_FALSE(visits.empty());
+    kernels.insert(std::get<std::string>(m.parameters.at("kernel")));
+    for (const auto& v : visits) {
+      EXPECT_GT(v.joules, 300);  // a second at least
+      marks |= v.marks.at(0);
+    }
+  }
+  EXPECT_THAT(kernels, testing::ElementsAre("copy", "read", "rest"));
+  EXPECT_TRUE(marks & results::throttled);
 }
 
 struct Failure {
