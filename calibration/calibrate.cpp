@@ -132,6 +132,7 @@ Calibration calibrate(const std::vector<results::Run>& runs, const std::string& 
     add_gpus(runs, draft);
     fit_memory(observed, draft);
     fit_gpu_peaks(observed, draft);
+    fit_energy(observed, draft);
     fit_linear(observed, draft);
     fit_sync(observed, draft);
     fit_collectives(observed, draft);

@@ -58,14 +58,20 @@ Observations as_devices(const Observations& observed) {
          {{"kernel", std::string("read")}, {"threads", std::int64_t{1}}, {"bytes", bytes}});
   for (const Observation* o : observed.of("gpu.latency"))
     take(out, *o, "memory.latency", {{"bytes", integer(*o, "bytes")}});
+  compare_products(observed, out.notes);
+  const std::string half = sixteen_bits(observed);
+  if (half != "bf16")
+    out.notes.push_back("linear.bf16: from fp16, as no gpu.gemv format=bf16 was measured");
   for (const char* product : {"gemv", "gemm"}) {
     for (const Observation* o : observed.of(std::string("gpu.") + product)) {
       // As engines send them; a launch from the host for each would be the host's time. One token
       // is our own kernel's: what cuBLASLt does with it is a reference.
       if (!o->is("sent", "graph")) continue;
-      if (o->is("by", "cuBLASLt") && o->number("tokens") <= 1) continue;
+      // Its integers have integers for x as well: another product than that of int8 weights.
+      if (o->is("by", "cuBLASLt") && (o->number("tokens") <= 1 || o->is("format", "int8")))
+        continue;
       take(out, *o, product,
-           {{"format", o->word("format")},
+           {{"format", o->is("format", half) ? "bf16" : o->word("format")},
             {"rows", integer(*o, "rows")},
             {"cols", integer(*o, "cols")},
             {"tokens", std::max<std::int64_t>(1, integer(*o, "tokens"))},
@@ -106,6 +112,7 @@ Observations as_devices(const Observations& observed) {
          return std::pair{integer(c, "ranks"), integer(c, "bytes")};
        }))
     take(out, *o, "mpi.allreduce", {{"ranks", what.first}, {"bytes", what.second}});
+  for (const Observation* o : observed.of("gpu.energy")) out.all.push_back(*o);
   const Cases hops = observed.of("gpu.peer");
   for (const auto& [bytes, o] :
        fastest(hops, [](const Observation& c) { return integer(c, "bytes"); }))

@@ -22,6 +22,13 @@ void fit_gpu_peaks(const Observations& observed, Draft& draft);
 bool has_gpus(const Observations& observed);
 // What GPUs were observed to do, under the names of the probes that the laws are fitted to.
 Observations as_devices(const Observations& observed);
+// Says how our products of one token compare with cuBLASLt's, and fp16 with bf16.
+void compare_products(const Observations& gpu, std::vector<std::string>& notes);
+// The format of weights whose products are the model's class of 16 bits: bf16, or fp16 where that
+// alone was measured.
+std::string sixteen_bits(const Observations& gpu);
+// What a device draws at rest, for a byte and for a FLOP.
+void fit_energy(const Observations& observed, Draft& draft);
 void fit_linear(const Observations& observed,
                 Draft& draft);  // linear.*, attention.*; after memory and peaks
 void fit_sync(const Observations& observed, Draft& draft);  // sync.floor, sync.barrier, sync.pp

@@ -112,6 +112,22 @@ bool drop_disturbed(Observation& o) {
   return false;
 }
 
+// Before samples are dropped: the joules are those of all samples of a visit.
+double watts_of(const Observation& o) {
+  std::vector<double> watts;
+  for (const auto& run : o.runs) {
+    for (const Visit& visit : run) {
+      double seconds = 0;
+      for (const double s : visit.seconds) seconds += s * static_cast<double>(visit.inner);
+      const bool shared =
+          std::any_of(visit.marks.begin(), visit.marks.end(),
+                      [](std::uint32_t mark) { return (mark & results::shared_device) != 0; });
+      if (visit.joules > 0 && !shared) watts.push_back(visit.joules / seconds);
+    }
+  }
+  return watts.empty() ? 0 : results::median_of(std::move(watts));
+}
+
 void settle(Observation& o) {
   std::vector<const Visit*> visits;
   o.best = INFINITY;
@@ -122,6 +138,24 @@ void settle(Observation& o) {
     }
   }
   o.seconds = median_time(visits);
+}
+
+// They are what the device sustains here, so they stay; but it is said.
+void note_marked(Observations& found, results::Mark mark, const char* why) {
+  std::size_t cases = 0;
+  for (const Observation& o : found.all) {
+    std::size_t marked = 0, n = 0;
+    for (const auto& run : o.runs) {
+      for (const Visit& visit : run) {
+        n += visit.seconds.size();
+        for (const std::uint32_t m : visit.marks) marked += (m & mark) != 0;
+      }
+    }
+    cases += 2 * marked > n;
+  }
+  if (cases > 0)
+    found.notes.push_back(
+        fmt::format("{} of {} cases were mostly measured {}", cases, found.all.size(), why));
 }
 
 void warn_of_mixture(const std::vector<Run>& runs, std::vector<std::string>& notes) {
@@ -173,8 +207,11 @@ Observations gather(const std::vector<Run>& runs) {
       found.all[at->second].runs.push_back(samples->visits);
     }
   }
+  note_marked(found, results::throttled, "while the device had lowered its clocks");
+  note_marked(found, results::shared_device, "while others used the device");
   std::size_t disturbed = 0;
   for (Observation& o : found.all) {
+    o.watts = watts_of(o);
     disturbed += !drop_disturbed(o);
     settle(o);
   }

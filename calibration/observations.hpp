@@ -19,6 +19,7 @@ struct Observation {
   model::Work work;
   std::vector<std::vector<results::Visit>> runs;
   double seconds = 0;  // median of all samples, but for those that other work disturbed
+  double watts = 0;    // drawn meanwhile, the median of the visits that nobody shared; 0: not told
   double best = 0;     // the least median of a visit: sustained, where a least sample is a fluke
 
   double number(const std::string& key) const;  // 0 if there is none

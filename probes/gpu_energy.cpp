@@ -66,8 +66,9 @@ std::vector<Case> cases(GpuBench& bench) {
   stream(Stream::read, most, 1, far);
   stream(Stream::copy, most, 1, far);
   if (bench.quick()) return all;
-  for (const unsigned share : {2u, 4u, 8u}) stream(Stream::read, most, share, far);
-  for (const unsigned share : {1u, 4u}) stream(Stream::read, cache / 4, share, "cached");
+  // So few blocks that they cannot ask for all that the memory delivers.
+  for (const unsigned share : {16u, 64u}) stream(Stream::read, most, share, far);
+  for (const unsigned share : {1u, 16u}) stream(Stream::read, cache / 4, share, "cached");
   const auto blas = std::make_shared<Blas>(bench.devices()[0]);
   all.push_back(
       over_a_window(bench, "gemv", "", gemv_case(bench, {Format::bf16, 28672, 8192}, true)));

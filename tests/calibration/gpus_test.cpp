@@ -113,6 +113,60 @@ TEST(CalibrateGpus, FindsTheLaws) {
   EXPECT_NEAR(m.all_reduce[0].alpha.value.in(model::seconds) / t.alpha, 1, 0.1);  // the fastest
 }
 
+void add_one_token(MadeRun& made, const char* probe, const char* format, double seconds_a_weight) {
+  for (const auto& [rows, cols] : {std::pair{4096, 4096}, {14336, 4096}, {28672, 8192}}) {
+    Parameters q = {{"format", std::string(format)},   {"rows", std::int64_t{rows}},
+                    {"cols", std::int64_t{cols}},      {"tokens", std::int64_t{1}},
+                    {"device", std::int64_t{0}},       {"sent", std::string("graph")},
+                    {"residence", std::string("cold")}};
+    if (std::string(probe) == "gpu.gemm") q["by"] = std::string("cuBLASLt");
+    const double weights = 1.0 * rows * cols;
+    made.add(probe, q, 1.5e-6 + weights * seconds_a_weight, 2 * weights, 2 * weights);
+  }
+}
+
+TEST(CalibrateGpus, ProductsAreHeldAgainstTheLibrary) {
+  MadeRun made = gpu_run();
+  add_one_token(made, "gpu.gemm", "bf16", 2 / (1.2 * 0.9 * 3e12));  // ours takes 1.2 of it
+  add_one_token(made, "gpu.gemm", "fp8", 1 / (0.8 * 0.9 * 3e12));   // ours takes 0.8
+  add_one_token(made, "gpu.gemm", "int8", 1e-15);  // of integers: none of the model's business
+  const auto c = calibrate({made.run}, "x");
+  EXPECT_THAT(c.notes,
+              Contains(testing::ContainsRegex(
+                  "gpu.gemv bf16: 1\\.[12].* of cuBLASLt's time .*3 shapes.*can do better")));
+  EXPECT_THAT(c.notes, Contains(testing::AllOf(HasSubstr("gpu.gemv fp8: 0.8"),
+                                               testing::Not(HasSubstr("better")))));
+  EXPECT_FALSE(c.machine.law(Format::int8).efficiency);
+  EXPECT_NEAR(double(c.machine.law(Format::bf16).efficiency->value), 0.9, 0.05);
+}
+
+TEST(CalibrateGpus, HalfPrecisionIsOfTheClassOf16Bits) {
+  MadeRun both = gpu_run();
+  add_one_token(both, "gpu.gemv", "fp16", 2 / (0.45 * 3e12));
+  auto c = calibrate({both.run}, "x");
+  EXPECT_THAT(c.notes, Contains(testing::ContainsRegex("gpu.gemv fp16: (1\\.9|2\\.0).*of bf16")));
+  EXPECT_NEAR(double(c.machine.law(Format::bf16).efficiency->value), 0.9, 0.05);
+  std::erase_if(both.run.measurements, [](const results::Measurement& m) {
+    const auto format = m.parameters.find("format");
+    return format != m.parameters.end() &&
+           format->second == results::ParameterValue(std::string("bf16"));
+  });
+  c = calibrate({both.run}, "x");
+  EXPECT_THAT(c.notes, Contains(HasSubstr("linear.bf16: from fp16")));
+  EXPECT_NEAR(double(c.machine.law(Format::bf16).efficiency->value), 0.45, 0.03);
+}
+
+TEST(CalibrateGpus, ThrottledAndSharedSamplesStayAndAreToldOf) {
+  MadeRun made = gpu_run();
+  for (auto& m : made.run.measurements)
+    for (auto& visit : std::get<results::Samples>(m.outcome).visits)
+      visit.marks.assign(visit.seconds.size(), m.probe == "gpu.gemm" ? results::throttled : 0u);
+  const auto c = calibrate({made.run}, "x");
+  EXPECT_THAT(c.notes, Contains(testing::ContainsRegex("28 of .* lowered its clocks")));
+  EXPECT_THAT(c.notes, testing::Not(Contains(HasSubstr("others used"))));
+  EXPECT_TRUE(c.machine.compute[static_cast<int>(Format::bf16)]);
+}
+
 TEST(CalibrateGpus, TheMachineFilePredictsTensorParallelismOverItsGpus) {
   const auto file = cards::write_machine(calibrate({gpu_run().run}, "gpus").machine);
   const auto m = cards::read_machine(file, "made");
