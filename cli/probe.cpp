@@ -1,6 +1,7 @@
 // limen probe: measures this machine into a run directory. Also what `mpirun` starts as a rank of
 // the MPI probes.
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -100,16 +101,30 @@ Exit measure(Arguments& a, const CLI::App& command) {
     provenance.finished = probes::utc_now();
     writer.finish(provenance);
   }
+  // A folder that nobody named and that holds nothing but what was skipped is in the way.
+  const bool nothing = report.nothing_ran && !report.interrupted;
+  const bool kept = !nothing || launch || !a.place.output.empty() || begun.before;
+  if (!kept) {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+    std::filesystem::remove(directory.parent_path(), ignored);  // if it holds no other run
+    report.notes.emplace_back("nothing was measured and no run is kept (with -o it is)");
+  }
   for (const auto& line : report.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : report.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
   if (a.json) {
-    const nlohmann::json out{{"run", directory.string()}, {"cases", report.cases},
-                             {"settled", report.settled}, {"unsettled", report.unsettled},
-                             {"skipped", report.skipped}, {"invalid", report.invalid},
-                             {"seconds", report.seconds}, {"interrupted", report.interrupted}};
+    const nlohmann::json run = kept ? nlohmann::json(directory.string()) : nlohmann::json();
+    const nlohmann::json out{{"run", run},
+                             {"cases", report.cases},
+                             {"settled", report.settled},
+                             {"unsettled", report.unsettled},
+                             {"skipped", report.skipped},
+                             {"invalid", report.invalid},
+                             {"seconds", report.seconds},
+                             {"interrupted", report.interrupted}};
     fmt::print("{}\n", out.dump(2));
   } else {
-    fmt::print("{}\n", directory.string());
+    if (kept) fmt::print("{}\n", directory.string());
     fmt::print(
         stderr,
         "limen: {} cases in {:.1f} s: {} {}, {} stopped by the time budget, {} "
@@ -118,7 +133,7 @@ Exit measure(Arguments& a, const CLI::App& command) {
         report.unsettled, report.skipped, report.invalid.size(),
         report.interrupted ? "; interrupted, what was measured is kept, --resume goes on" : "");
   }
-  if (report.nothing_ran && !report.interrupted) return Exit::nothing_to_run;
+  if (nothing) return Exit::nothing_to_run;
   return report.ok() ? Exit::ok : Exit::failed;
 }
 

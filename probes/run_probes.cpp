@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -141,8 +142,8 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
   ProbeReport report;
   report.cases = tasks.size();
   report.notes = provenance.gpu_notes;
-  report.nothing_ran = parts.cpu.empty() && !gpus;
   report.interrupted = Interrupt::asked();
+  std::set<std::string> reasons;
   for (const auto& task : tasks) {
     const auto& m = task.measured;
     if (const auto* samples = std::get_if<results::Samples>(&m.outcome)) {
@@ -153,8 +154,15 @@ ProbeReport run_probes(const PlanOptions& options, results::RunWriter& writer,
           fmt::format("{} {}: {}", m.probe, results::describe(m.parameters), invalid->reason));
     } else {
       ++report.skipped;
+      reasons.insert(std::get<results::Skipped>(m.outcome).reason);
     }
   }
+  report.nothing_ran = report.skipped == report.cases;
+  // Where there is no GPU a note says so already.
+  if (report.nothing_ran && !report.interrupted && (gpus || !parts.cpu.empty()) && !reasons.empty())
+    report.notes.push_back(fmt::format(
+        "everything was skipped: {}{}", *reasons.begin(),
+        reasons.size() > 1 ? fmt::format(" (and {} other reasons)", reasons.size() - 1) : ""));
   provenance.interrupted = report.interrupted;
   provenance.finished = utc_now();
   provenance.load_after = load_average();

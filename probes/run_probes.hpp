@@ -30,7 +30,7 @@ struct ProbeReport {
   std::size_t cases = 0, settled = 0, unsettled = 0, skipped = 0;
   std::vector<std::string> invalid;  // one line a case: what was refused, and why
   std::vector<std::string> notes;    // for people: GPUs left out, or why there is none
-  bool nothing_ran = false;          // only GPU probes were asked for, and there is no GPU
+  bool nothing_ran = false;          // every case was skipped
   bool interrupted = false;
   double seconds = 0;
   bool ok() const { return invalid.empty() && !interrupted; }

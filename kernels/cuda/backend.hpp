@@ -66,6 +66,11 @@ struct AnyKernel {
 };
 template <class... A>
 struct Kernel : AnyKernel {};
+// What a block of a kernel takes on a device, and the most threads that its registers leave.
+struct Needs {
+  std::size_t shared = 0;  // bytes
+  unsigned threads = 1024;
+};
 
 class Backend {
  public:
@@ -98,6 +103,7 @@ class Backend {
   virtual void fill(int device, Stream stream, void* to, std::uint8_t value, std::size_t bytes) = 0;
   virtual void launch(int device, Stream stream, const AnyKernel& kernel, const Launch& launch,
                       void** arguments) = 0;
+  virtual Needs needs(int device, const AnyKernel& kernel) = 0;
   // Blocks of a kernel that a multiprocessor holds at once.
   virtual int resident_blocks(int device, const AnyKernel& kernel, unsigned threads) = 0;
 
@@ -116,8 +122,9 @@ class Backend {
   virtual void reach(int device, int peer) = 0;  // once or more often
 };
 
-// Starts a kernel, within the limits of the device; DeviceError otherwise.
-void check_launch(const Properties& properties, const AnyKernel& kernel, const Launch& launch);
+// DeviceError, which names the limit, if a launch is beyond one of the device.
+void check_launch(const Properties& properties, const AnyKernel& kernel, const Needs& needs,
+                  const Launch& launch);
 
 // A device with a stream of its own, and what it costs to use the interface: nothing but this.
 class Device {
@@ -153,7 +160,7 @@ class Device {
   template <class... A>
   void launch(const Kernel<A...>& kernel, const Launch& how,
               std::type_identity_t<A>... arguments) const {
-    check_launch(properties_, kernel, how);
+    check_launch(properties_, kernel, backend_->needs(number_, kernel), how);
     void* pointers[] = {&arguments...};
     backend_->launch(number_, stream_, kernel, how, pointers);
   }

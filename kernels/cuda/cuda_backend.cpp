@@ -2,6 +2,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <map>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "kernels/cuda/table.hpp"
@@ -11,18 +14,29 @@ static_assert(CUDART_VERSION >= 12000, "limen needs the CUDA toolkit 12 or newer
 namespace limen::gpu {
 namespace {
 
+std::string version(int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); }
+
+// The runtime has one code for no driver at all and for one that is too old.
+std::string meaning(cudaError_t code) {
+  if (code != cudaErrorInsufficientDriver) return cudaGetErrorString(code);
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0 && driver < CUDART_VERSION)
+    return fmt::format("the NVIDIA driver is of CUDA {}, too old for {}", version(driver),
+                       version(CUDART_VERSION));
+  return fmt::format("there is no NVIDIA driver, or one too old for CUDA {}",
+                     version(CUDART_VERSION));
+}
+
 void check(cudaError_t code, const char* call) {
   if (code == cudaSuccess) return;
   cudaGetLastError();  // forgotten, unless the device is lost for good
   throw DeviceError(
-      fmt::format("{}: {} (CUDA error {})", call, cudaGetErrorString(code), static_cast<int>(code)),
+      fmt::format("{}: {} (CUDA error {})", call, meaning(code), static_cast<int>(code)),
       static_cast<int>(code));
 }
 
 void use(int device) { check(cudaSetDevice(device), "cudaSetDevice"); }
 bool use_silently(int device) noexcept { return cudaSetDevice(device) == cudaSuccess; }
-
-std::string version(int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); }
 
 int attribute(cudaDeviceAttr which, int device) {
   int value = 0;
@@ -134,6 +148,19 @@ class CudaBackend : public Backend {
                                                          native(stream));
     check(code, kernel.name);
   }
+  Needs needs(int device, const AnyKernel& kernel) override {
+    const auto [at, is_new] = needs_.try_emplace({device, kernel.function});
+    if (!is_new) return at->second;
+    try {
+      use(device);
+      cudaFuncAttributes a{};
+      check(cudaFuncGetAttributes(&a, kernel.function), kernel.name);
+      return at->second = {a.sharedSizeBytes, static_cast<unsigned>(a.maxThreadsPerBlock)};
+    } catch (...) {
+      needs_.erase(at);
+      throw;
+    }
+  }
   int resident_blocks(int device, const AnyKernel& kernel, unsigned threads) override {
     use(device);
     int blocks = 0;
@@ -200,6 +227,9 @@ class CudaBackend : public Backend {
     }
     check(code, "cudaDeviceEnablePeerAccess");
   }
+
+ private:
+  std::map<std::pair<int, const void*>, Needs> needs_;  // asked for at every launch
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ struct HostOptions {
   Properties properties{};  // of each; name and pci are filled in
   std::size_t memory = std::size_t{256} << 20;
   bool peers = true;
+  Needs needs{};                 // of every kernel
   unsigned resident_blocks = 4;  // of a multiprocessor
   fiber::Order order = fiber::Order::forward;
   // The n-th call (from 1) of a function ("allocate", "launch", ...) fails with a code.
@@ -46,6 +47,7 @@ class HostBackend : public Backend {
   void fill(int device, Stream stream, void* to, std::uint8_t value, std::size_t bytes) override;
   void launch(int device, Stream stream, const AnyKernel& kernel, const Launch& launch,
               void** arguments) override;
+  Needs needs(int, const AnyKernel&) override { return options_.needs; }
   int resident_blocks(int device, const AnyKernel& kernel, unsigned threads) override;
   Event create_event(int device) override;
   void destroy_event(int device, Event event) noexcept override;

@@ -100,7 +100,8 @@ TEST_F(Emulated, AProductThatTheLibraryDoesNotKnowIsSkippedAndNamed) {
     const auto run = run_emulated(
         {"probe", "gpu.gemm", "--quick", "--verify", "-o", to.string()},
         {{"PTXEMU_CUBLAS_FAIL", std::string("cublasLtMatmulAlgoGetHeuristic=") + code}});
-    EXPECT_EQ(run.code, 0) << run.err;
+    EXPECT_EQ(run.code, 77) << run.err;
+    EXPECT_THAT(run.err, HasSubstr("everything was skipped: cuBLASLt"));
     const auto loaded = results::load_run(to);
     const auto* skipped = std::get_if<results::Skipped>(&loaded.measurements.at(0).outcome);
     ASSERT_NE(skipped, nullptr);
@@ -150,7 +151,9 @@ TEST_F(Emulated, WithoutAUsableGpuThereIsOneLineAndACode) {
   const Folder folder;
   int n = 0;
   for (const auto& f : std::vector<Failure>{
-           {{{"PTXEMU_INIT_ERROR", "35"}}, 77, "driver version is insufficient"},
+           {{{"PTXEMU_INIT_ERROR", "35"}},
+            77,
+            "there is no NVIDIA driver, or one too old for CUDA"},
            {{{"PTXEMU_INIT_ERROR", "34"}}, 77, "34"},
            {{{"PTXEMU_INIT_ERROR", "100"}}, 77, "no CUDA-capable device"},
            {{{"PTXEMU_FAIL", "cudaMalloc:1=2"}}, 77, "out of memory"},
@@ -181,7 +184,8 @@ TEST_F(Emulated, PeersThatCannotReachEachOtherAreSkipped) {
   const auto run = run_emulated(
       {"probe", "gpu.peer", "gpu.allreduce", "--quick", "--verify", "-o", (folder / "r").string()},
       {{"PTXEMU_DEVICES", "2"}, {"PTXEMU_NOPEER", "1"}});
-  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.code, 77) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("everything was skipped: device"));
   for (const auto& m : results::load_run(folder / "r").measurements) {
     const auto* skipped = std::get_if<results::Skipped>(&m.outcome);
     ASSERT_NE(skipped, nullptr) << m.probe;

@@ -80,7 +80,31 @@ TEST(Backend, LaunchesWithinLimitsOnly) {
   EXPECT_THAT(refused({{0}, 32}), HasSubstr("without blocks"));
   EXPECT_THAT(refused({{1}, 64}), HasSubstr("64 threads"));
   EXPECT_THAT(refused({{1}, 32, true}), HasSubstr("at once"));
+  EXPECT_THAT(refused({{1, 65536}, 32}),
+              HasSubstr("1 x 65536 blocks; the device takes 10 x 65535"));
   EXPECT_EQ(refused({{10}, 32}), "nothing");
+}
+
+TEST(Backend, LaunchesKernelsThatFitTheDeviceOnly) {
+  const auto refused = [](const Needs& needs, const Properties& properties) {
+    auto options = small_devices(fiber::Order::forward);
+    options.needs = needs;
+    options.properties = properties;
+    HostBackend backend(options);
+    const Device d(backend, 0);
+    const auto count = upload(d, std::vector<U32>{0});
+    return thrown([&] { d.launch(d.kernels().nothing, {{1}, 32}, count.data()); });
+  };
+  const Properties usual;
+  EXPECT_EQ(refused({49152, 1024}, usual).second, 0);
+  EXPECT_THAT(refused({49153, 1024}, usual).first,
+              HasSubstr("nothing: 49153 bytes of shared memory a block; the device has 49152"));
+  EXPECT_THAT(refused({0, 31}, usual).first,
+              HasSubstr("nothing: 32 threads a block; its registers leave room for 31"));
+  Properties few;
+  few.threads_per_block = 16;
+  EXPECT_THAT(refused({}, few).first, HasSubstr("and the device takes 16"));
+  EXPECT_EQ(refused({}, few).second, 9);
 }
 
 TEST(Backend, OperationsRefuseWhatTheyCannotDo) {
