@@ -112,6 +112,8 @@ Observations as_devices(const Observations& observed) {
          return std::pair{integer(c, "ranks"), integer(c, "bytes")};
        }))
     take(out, *o, "mpi.allreduce", {{"ranks", what.first}, {"bytes", what.second}});
+  for (const Observation* o : observed.of("gpu.fma"))
+    take(out, *o, "compute.fma", {{"type", o->word("type")}, {"threads", std::int64_t{1}}});
   for (const Observation* o : observed.of("gpu.energy")) out.all.push_back(*o);
   const Cases hops = observed.of("gpu.peer");
   for (const auto& [bytes, o] :
@@ -122,16 +124,20 @@ Observations as_devices(const Observations& observed) {
 
 void fit_gpu_peaks(const Observations& observed, Draft& draft) {
   model::Machine& m = draft.machine;
-  const auto peak = [&](const std::string& format) {
+  const auto fastest_of = [&](const Cases& cases) {
     std::optional<model::Parameter<model::FlopsPerSecond>> best;
-    for (const Observation* o : observed.of("gemm")) {
+    for (const Observation* o : cases) {
       const double flops = o->work.flops.in(model::flops);
-      if (!o->is("format", format) || flops <= 0) continue;
+      if (flops <= 0) continue;
       if (best && best->value.in(model::flops_per_second) >= flops / o->best) continue;
       best = parameter(draft, model::flops_per_second, flops / o->best,
                        {flops / o->seconds, flops / o->best}, model::Evidence::measured);
     }
     return best;
+  };
+  const auto peak = [&](const std::string& format) {
+    return fastest_of(
+        observed.where("gemm", [&](const Observation& o) { return o.is("format", format); }));
   };
   const auto set = [&](model::Format f, const auto& p) { m.compute[static_cast<int>(f)] = p; };
   // Weights of 8 and 4 bits are widened and multiplied in bf16.
@@ -142,7 +148,11 @@ void fit_gpu_peaks(const Observations& observed, Draft& draft) {
     m.unidentified.emplace_back(
         "compute.bf16, compute.int8, compute.int4: no gpu.gemm format=bf16 was measured");
   if (!eight) m.unidentified.emplace_back("compute.fp8: no gpu.gemm format=fp8 was measured");
-  m.unidentified.emplace_back("compute.scalar: no probe of GPUs measures it");
+  // What is no product of matrices is computed by the units that multiply fp32.
+  m.compute_scalar = fastest_of(observed.of("compute.fma"));
+  set(model::Format::fp32, m.compute_scalar);
+  if (!m.compute_scalar)
+    m.unidentified.emplace_back("compute.scalar, compute.fp32: no gpu.fma was measured");
 }
 
 }  // namespace limen::calibration

@@ -14,10 +14,10 @@ namespace limen::probes {
 std::span<const Probe> all_probes() {
   static const std::vector<Probe> table = [] {
     std::vector<Probe> all{
-        memory_stream, memory_latency, sync_pingpong,   sync_barrier, sync_allreduce, gemv,
-        gemm,          attention,      compute_fma,     gpu_stream,   gpu_latency,    gpu_gemv,
-        gpu_gemm,      gpu_attention,  gpu_elementwise, gpu_launch,   gpu_barrier,    gpu_pingpong,
-        gpu_copy,      gpu_peer,       gpu_allreduce,   gpu_nccl,     gpu_energy};
+        memory_stream, memory_latency, sync_pingpong,   sync_barrier,  sync_allreduce, gemv,
+        gemm,          attention,      compute_fma,     gpu_stream,    gpu_latency,    gpu_gemv,
+        gpu_gemm,      gpu_attention,  gpu_elementwise, gpu_fma,       gpu_launch,     gpu_barrier,
+        gpu_pingpong,  gpu_copy,       gpu_peer,        gpu_allreduce, gpu_nccl,       gpu_energy};
     for (const MpiProbeName& mpi : mpi_probe_names)
       all.push_back({mpi.name, mpi.question, nullptr});
     return all;

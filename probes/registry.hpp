@@ -22,7 +22,7 @@ std::vector<std::string> nearest(const std::string& name, const std::vector<std:
 // The rows of the table, one a file.
 extern const Probe memory_stream, memory_latency, sync_pingpong, sync_barrier, sync_allreduce, gemv,
     gemm, attention, compute_fma, gpu_stream, gpu_latency, gpu_gemv, gpu_gemm, gpu_attention,
-    gpu_elementwise, gpu_launch, gpu_barrier, gpu_pingpong, gpu_copy, gpu_peer, gpu_allreduce,
-    gpu_nccl, gpu_energy;
+    gpu_elementwise, gpu_fma, gpu_launch, gpu_barrier, gpu_pingpong, gpu_copy, gpu_peer,
+    gpu_allreduce, gpu_nccl, gpu_energy;
 
 }  // namespace limen::probes

@@ -53,6 +53,15 @@ unsigned full_grid(const Device& d, const AnyKernel& kernel) {
   return static_cast<unsigned>(std::max(1, blocks) * d.properties().multiprocessors);
 }
 
+void multiply_add(const Device& d, unsigned blocks, unsigned rounds, float* out) {
+  const auto& kernel = d.kernels().multiply_add;
+  d.launch(kernel, {{blocks}, kernel.threads}, fma_factor, fma_summand, rounds, out);
+}
+model::Work multiply_add_work(unsigned blocks) {
+  return {model::bytes(0.0), model::bytes(0.0),
+          model::flops(2.0 * fma_steps * fma_chains * fma_threads * blocks)};
+}
+
 bool four_rows(const Device& d, const Matrix& m) {
   return m.rows / 4 >= 4 * static_cast<unsigned>(d.properties().multiprocessors);
 }

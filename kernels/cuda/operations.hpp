@@ -36,6 +36,12 @@ void load(const Device& device, const AnyKernel& kernel);
 // Blocks that fill every multiprocessor.
 unsigned full_grid(const Device& device, const AnyKernel& kernel);
 
+// `out`: one float a thread.
+void multiply_add(const Device& device, unsigned blocks, unsigned rounds, float* out);
+model::Work multiply_add_work(unsigned blocks);  // of a round
+// Chains change sign and lose a millionth at each step: no two steps have the same digits.
+inline constexpr float fma_factor = 0x1p-20f - 1, fma_summand = 0.5f;
+
 // A matrix of weights: rows padded to 16 bytes; scales of int8 and int4, fp16, [row][group].
 struct Matrix {
   Format format = Format::fp32;

@@ -5,6 +5,7 @@
 #include "kernels/cuda/decode.cuh"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/exchange.cuh"
+#include "kernels/cuda/fma.cuh"
 #include "kernels/cuda/gemm.cuh"
 #include "kernels/cuda/gemv.cuh"
 #include "kernels/cuda/routing.cuh"
@@ -81,6 +82,7 @@ inline KernelTable make_table() {
   enter<stream_triad<4>>(t.triad, "triad", stream_threads);
   enter<chase<32>>(t.chase, "chase", 32);
   enter<nothing<32>>(t.nothing, "nothing", 32);
+  enter<multiply_add<fma_chains>>(t.multiply_add, "multiply-add", fma_threads);
   enter_gemv<Format::fp32>(t);
   enter_gemv<Format::fp16>(t);
   enter_gemv<Format::bf16>(t);

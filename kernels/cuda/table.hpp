@@ -31,6 +31,7 @@ struct KernelTable {
   Kernel<Words*, const Words*, const Words*, float, std::size_t> triad;
   Kernel<const U32*, U64, U32*> chase;
   Kernel<U32*> nothing;
+  Kernel<float, float, unsigned, float*> multiply_add;
   GemvKernel gemv_one_row[6], gemv_four_rows[6];              // by Format
   AttentionKernel attention_bf16[2][3], attention_fp8[2][3];  // by head_dims, attention_groups
   Kernel<const float*, float*, unsigned> attention_join[2];

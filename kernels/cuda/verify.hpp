@@ -22,6 +22,7 @@ std::string verify_attention(const Device& device, Format cache, unsigned heads_
 std::string verify_rms_norm(const Device& device, std::uint64_t seed);
 std::string verify_swiglu(const Device& device, std::uint64_t seed);
 std::string verify_launch(const Device& device);  // the empty kernel, in a stream and in a graph
+std::string verify_multiply_add(const Device& device);
 std::string verify_grid_barrier(const Device& device);
 std::string verify_pingpong(const Device& first, const Device& second);  // may be one device
 std::string verify_all_reduce(const std::vector<const Device*>& devices, AllReduce kind,
@@ -29,6 +30,9 @@ std::string verify_all_reduce(const std::vector<const Device*>& devices, AllRedu
 
 // The cycle of a chase: indexes of 32-bit words, `line` bytes apart, `lines` of them, from 0 on.
 std::vector<U32> chase_cycle(std::size_t lines, std::size_t line, std::uint64_t seed);
+
+// What thread `thread` of a block leaves after so many rounds, to the bit.
+float multiply_add_reference(std::size_t thread, unsigned rounds);
 
 // Random weights, scales and x of a matrix as they lie in memory, padding poisoned.
 struct MatrixData {

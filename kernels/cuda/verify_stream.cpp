@@ -123,4 +123,35 @@ std::string verify_launch(const Device& d) {
   return {};
 }
 
+float multiply_add_reference(std::size_t thread, unsigned rounds) {
+  float sum = 0;
+  for (unsigned c = 0; c < fma_chains; ++c) {
+    auto x = static_cast<float>(thread + c);
+    for (std::size_t i = 0; i < std::size_t{rounds} * fma_steps; ++i) {
+      const float next = std::fma(x, fma_factor, fma_summand);
+      if (next == x) break;  // and so it stays
+      x = next;
+    }
+    sum += x;
+  }
+  return sum;
+}
+
+std::string verify_multiply_add(const Device& d) {
+  constexpr float untouched = -1;
+  for (const auto& [blocks, rounds] : {std::pair{1u, 0u}, {3u, 1u}, {2u, 3u}}) {
+    const std::size_t n = std::size_t{blocks} * fma_threads;
+    const auto out = upload(d, std::vector<float>(n + guard, untouched));
+    multiply_add(d, blocks, rounds, out.data());
+    const auto got = download(d, out.data(), n + guard);
+    for (std::size_t i = 0; i < n + guard; ++i) {
+      const float want = i < n ? multiply_add_reference(i % fma_threads, rounds) : untouched;
+      if (got[i] != want)
+        return fmt::format("multiply-add, {} rounds: thread {} has {:.9g}, not {:.9g}", rounds, i,
+                           got[i], want);
+    }
+  }
+  return {};
+}
+
 }  // namespace limen::gpu

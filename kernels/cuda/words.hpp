@@ -47,6 +47,10 @@ struct Gemm {
   const std::uint32_t* first = nullptr;   // [expert + 1]: slots of an expert
   const std::uint32_t* source = nullptr;  // null, or the row of x that a slot takes
 };
+// Multiply-adds in a row of a chain, chains of a thread, and threads of a block, of what measures
+// them.
+inline constexpr unsigned fma_steps = 16, fma_chains = 8, fma_threads = 256;
+
 // Heads of a layer, tokens that attention sees, and the place of the new one in the context.
 struct Heads {
   unsigned query, kv, dim, seen, position;

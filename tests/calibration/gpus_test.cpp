@@ -19,7 +19,7 @@ using tests::MadeRun;
 
 struct Truth {
   double bandwidth = 3e12, cache = 6e12, efficiency = 0.9, fixed = 1.5e-6, peak = 800e12;
-  double alpha = 4e-6, beta = 5e-12, flag = 0.7e-6;
+  double alpha = 4e-6, beta = 5e-12, flag = 0.7e-6, scalar = 60e12;
 };
 
 std::int64_t whole(double v) { return static_cast<std::int64_t>(v); }
@@ -64,6 +64,8 @@ MadeRun gpu_run(const Truth& t = {}) {
       for (const auto& [rows, cols] : {std::pair{4096, 4096}, {28672, 8192}})
         product("gpu.gemm", format, size, rows, cols, tokens, "graph");
   }
+  made.add("gpu.fma", {{"device", std::int64_t{0}}, {"type", std::string("fp32")}}, 1e9 / t.scalar,
+           0, 1e9);
   made.add("gpu.pingpong", {{"device", std::int64_t{0}}, {"peer", std::int64_t{0}}}, 0.3e-6, 0);
   made.add("gpu.pingpong", {{"device", std::int64_t{0}}, {"peer", std::int64_t{1}}}, t.flag, 0);
   made.add("gpu.barrier", {{"blocks", std::int64_t{132}}, {"device", std::int64_t{0}}}, 1e-6, 0);
@@ -108,6 +110,7 @@ TEST(CalibrateGpus, FindsTheLaws) {
     EXPECT_NEAR(m.law(f).fixed->value.in(model::seconds) / t.fixed, 1, 0.2) << model::name(f);
     EXPECT_NEAR(m.compute[static_cast<int>(f)]->value.in(model::flops_per_second) / t.peak, 1, 0.1);
   }
+  EXPECT_NEAR(m.compute_scalar->value.in(model::flops_per_second) / t.scalar, 1, 0.05);
   EXPECT_NEAR(m.sync_floor->value.in(model::seconds) / t.flag, 1, 0.05);  // between devices
   ASSERT_FALSE(m.all_reduce.empty());
   EXPECT_NEAR(m.all_reduce[0].alpha.value.in(model::seconds) / t.alpha, 1, 0.1);  // the fastest

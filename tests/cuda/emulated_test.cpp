@@ -27,9 +27,9 @@ TEST_P(Order, EveryKernelIsRight) {
     if (std::holds_alternative<results::Samples>(m.outcome)) verified.insert(m.probe);
   }
   EXPECT_THAT(verified, testing::IsSupersetOf({"gpu.stream", "gpu.latency", "gpu.gemv", "gpu.gemm",
-                                               "gpu.attention", "gpu.elementwise", "gpu.launch",
-                                               "gpu.barrier", "gpu.pingpong", "gpu.copy",
-                                               "gpu.peer", "gpu.allreduce"}));
+                                               "gpu.attention", "gpu.elementwise", "gpu.fma",
+                                               "gpu.launch", "gpu.barrier", "gpu.pingpong",
+                                               "gpu.copy", "gpu.peer", "gpu.allreduce"}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Orders, Order, testing::Values("fwd", "rev", "1", "2", "3"));

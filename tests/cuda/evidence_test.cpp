@@ -137,6 +137,17 @@ TEST_P(Ptx, ProductsOfSeveralTokensReadTheNextWeightsWhileTheyUseOnes) {
   EXPECT_EQ(seen, 12u);
 }
 
+TEST_P(Ptx, ArithmeticIsAllThatItsLoopHas) {
+  std::size_t seen = 0;
+  for (const auto& [name, text] : of(GetParam())) {
+    if (name.find("multiply_add") == std::string::npos) continue;
+    ++seen;
+    EXPECT_EQ(count(text, "fma.rn.f32"), 16u * 8u) << name;
+    EXPECT_EQ(count(text, "ld.global") + count(text, ".local"), 0u) << name;
+  }
+  EXPECT_EQ(seen, 1u);
+}
+
 TEST_P(Ptx, FlagsHaveTheirOrderAndScope) {
   for (const auto& [name, text] : of(GetParam())) {
     if (name.find("all_reduce") != std::string::npos) {

@@ -55,6 +55,7 @@ inline const std::map<std::string, Check>& checks() {
     c["attention"] = c["attention_4_bf16"];
     c["chase"] = [](Backend& b) { return verify_chase(Device(b, 0), 4); };
     c["launch"] = [](Backend& b) { return verify_launch(Device(b, 0)); };
+    c["fma"] = [](Backend& b) { return verify_multiply_add(Device(b, 0)); };
     c["rms_norm"] = [](Backend& b) { return verify_rms_norm(Device(b, 0), 5); };
     c["swiglu"] = [](Backend& b) { return verify_swiglu(Device(b, 0), 6); };
     c["grid"] = [](Backend& b) { return verify_grid_barrier(Device(b, 0)); };
