@@ -119,7 +119,7 @@ HWY_INLINE void tile_bf16(const std::uint16_t* const* w, const std::uint16_t* co
 // The same with the instruction for it, which Zen 4, Cooper Lake and later have and which Highway
 // does not know yet: a line of weights takes two operations where it took five.
 template <std::size_t C>
-__attribute__((target("avx512bf16"))) void tile_bf16_dot(const std::uint16_t* const* w,
+__attribute__((target(HWY_TARGET_STR ",avx512bf16"))) void tile_bf16_dot(const std::uint16_t* const* w,
                                                          const std::uint16_t* const* x,
                                                          std::size_t cols, float (*out)[bands]) {
   const HWY_FULL(float) d;

@@ -10,5 +10,6 @@ function(limen_embed_page out)
   endif()
   if(NOT old STREQUAL text)
     file(WRITE "${out}" "${text}")
+  set_source_files_properties("${out}" PROPERTIES COMPILE_OPTIONS -Wno-overlength-strings)  # clang
   endif()
 endfunction()
