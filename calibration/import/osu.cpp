@@ -3,9 +3,11 @@
 // the P50 column of -z where there is one; the other columns (-f: the fastest and slowest rank's
 // mean; -z: percentiles) are cases of their own, told apart by `statistic`.
 //
-// MPI_Allreduce, the latency test and the barrier are mpi.allreduce, mpi.pingpong and mpi.barrier;
-// an all-reduce of device memory is gpu.allreduce; the rest goes by its title, as "osu.bandwidth".
-// The number of ranks of a collective is not printed.
+// The collectives that limen measures, the latency test and the barrier go by limen's names; an
+// all-reduce of device memory is gpu.allreduce; the rest goes by its title, as "osu.bandwidth".
+// limen's size is the longest vector at a rank. OSU's is that for an all-reduce, a reduce-scatter
+// and a broadcast, but what one rank contributes to an all-gather, and one of the p messages of an
+// all-to-all. The number of ranks of a collective is not printed.
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -18,6 +20,20 @@
 namespace limen::calibration::importing {
 
 namespace {
+
+// What limen's own probes ask as well, by OSU's title.
+struct Own {
+  const char *name, *probe;
+  bool of_block;  // OSU's size is a p-th of limen's
+};
+constexpr Own own[] = {{"allreduce_latency", "mpi.allreduce", false},
+                       {"allgather_latency", "mpi.allgather", true},
+                       {"reduce_scatter_latency", "mpi.reducescatter", false},
+                       {"all_to_all_personalized_exchange_latency", "mpi.alltoall", true},
+                       {"broadcast_latency", "mpi.broadcast", false},
+                       {"latency", "mpi.pingpong", false},
+                       {"barrier_latency", "mpi.barrier", false},
+                       {"allreduce_latency_of_threads", "sync.allreduce", false}};
 
 bool recognises(const Source& source) { return source.contains("# OSU"); }
 
@@ -137,15 +153,13 @@ class Reader {
                      name_.rfind("bi_directional", 0) == 0 || transport.rfind('_', 0) == 0;
     if (two && !ranks_) ranks_ = 2;
     if (!ranks_ && !threads_) ranks_ = unsaid_.ranks;
-    probe_ = name_ == "allreduce_latency"              ? "mpi.allreduce"
-             : name_ == "latency"                      ? "mpi.pingpong"
-             : name_ == "barrier_latency"              ? "mpi.barrier"
-             : name_ == "allreduce_latency_of_threads" ? "sync.allreduce"
-             : transport.rfind('-', 0) == 0 &&
-                     name_.find("_allreduce_latency") != std::string::npos &&
-                     name_.find("blocking") == std::string::npos
-                 ? "gpu.allreduce"
-                 : "osu." + name_;
+    const bool of_device = transport.rfind('-', 0) == 0 &&
+                           name_.find("_allreduce_latency") != std::string::npos &&
+                           name_.find("blocking") == std::string::npos;
+    probe_ = of_device ? "gpu.allreduce" : "osu." + name_;
+    of_block_ = false;
+    for (const Own& o : own)
+      if (name_ == o.name) probe_ = o.probe, of_block_ = o.of_block;
     columns_.clear();
   }
 
@@ -160,9 +174,10 @@ class Reader {
     }
   }
 
-  About about(std::int64_t bytes, const Place& place) const {
-    About a{probe_, {}, {}};
-    if (bytes > 0) a.parameters["bytes"] = bytes;
+  // `statistic`: empty for the figure of a row.
+  About about(std::int64_t bytes, const std::string& statistic, const Place& place) const {
+    About a{statistic.empty() ? probe_ : "osu." + name_, {}, {}};
+    if (!statistic.empty()) a.parameters["statistic"] = statistic;
     if (threads_) {
       a.parameters["threads"] = *threads_;
     } else {
@@ -174,6 +189,9 @@ class Reader {
       a.parameters["library"] = std::string("mpi");
       a.parameters["launch"] = std::string("stream");
     }
+    if (of_block_ && statistic.empty() && __builtin_mul_overflow(bytes, *ranks_, &bytes))
+      place.fail("so many bytes at so many ranks are no vector");
+    if (bytes > 0) a.parameters["bytes"] = bytes;
     const auto size = static_cast<double>(bytes);
     if (bytes > 0) a.work = moves(size, size);
     return a;
@@ -203,12 +221,12 @@ class Reader {
       const Cell& word = words[c + first];
       if (column.kind == Kind::other) (void)word.number();
       if (column.kind != Kind::time && column.kind != Kind::rate) continue;
-      About a = about(bytes, word.place);
       const bool figure = column.statistic == (median ? "p50" : "");
-      if (!figure) {
-        a.probe = "osu." + name_;
-        a.parameters["statistic"] = column.statistic.empty() ? "mean" : column.statistic;
-      }
+      const About a = about(bytes,
+                            figure                     ? ""
+                            : column.statistic.empty() ? "mean"
+                                                       : column.statistic,
+                            word.place);
       const double value = word.number();
       if (value == 0 && !column.statistic.empty() && !figure) continue;  // no time at all: left out
       if (value == 0)
@@ -228,7 +246,7 @@ class Reader {
   std::string name_, probe_;  // of the table being read
   std::optional<std::int64_t> ranks_, threads_;
   std::vector<Column> columns_;
-  bool sized_ = false;
+  bool sized_ = false, of_block_ = false;
 };
 
 void read(const Source& source, const Unsaid& unsaid, Collector& into) {

@@ -173,6 +173,9 @@ TEST(ImportDamage, WhatIsNoBenchmarkIsSaidSo) {
   EXPECT_EQ(refusal(" \r\n\n"), "made.txt: empty; the benchmark wrote nothing");
   EXPECT_THAT(refusal("hello\n"), HasSubstr("not recognised as the output of any of gbench, "));
   EXPECT_THAT(refusal("# OSU MPI Latency Test v7.4\n"), HasSubstr("holds no row of figures"));
+  EXPECT_THAT(refusal("# OSU MPI Allgather Latency Test v7.4\n# Size       Avg Latency(us)\n"
+                      "4611686018427387904  2.50\n"),
+              HasSubstr("are no vector"));
   EXPECT_THAT(refusal(made_osu_latency + "2048  2.5"), HasSubstr(":7: the last line has no end"));
   EXPECT_THAT(refusal("{\"context\":" + std::string(100000, '[') + "\"benchmarks\""),
               HasSubstr("nested too deeply"));
