@@ -64,7 +64,14 @@ std::string outliers_text(const Group& group, const std::vector<Outlier>& outlie
   return table.text();
 }
 
-std::string group_text(const Group& group, const Judgement& judgement, bool colour) {
+std::string links_text(const std::vector<SlowLink>& links) {
+  std::string out = links.empty() ? "" : "Exchanges between nodes, by all that took part:\n";
+  for (const SlowLink& link : links) out += "  " + describe(link) + "\n";
+  return out;
+}
+
+std::string group_text(const Group& group, const Judgement& judgement,
+                       const std::vector<SlowLink>& links, bool colour) {
   std::string out = fmt::format("{}: {} nodes\n{}\n", group.name(), group.nodes.size(),
                                 spread_text(group, judgement));
   if (judgement.judged == 0) {
@@ -76,6 +83,7 @@ std::string group_text(const Group& group, const Judgement& judgement, bool colo
         judgement.outliers.size(), judgement.alarm, 100 * least_effect, false_alarms,
         judgement.outliers.empty() ? "" : outliers_text(group, judgement.outliers));
   }
+  out += links_text(links);
   if (!judgement.incomplete.empty()) {
     std::vector<std::string> hosts;
     for (const std::size_t n : judgement.incomplete) hosts.push_back(group.nodes[n].host);
@@ -119,7 +127,7 @@ std::string fleet_text(const Merged& fleet, bool colour) {
   std::string out;
   for (std::size_t g = 0; g < fleet.judgements.size(); ++g) {
     if (g > 0) out += '\n';
-    out += group_text(fleet.collected.fleet.groups[g], fleet.judgements[g], colour);
+    out += group_text(fleet.collected.fleet.groups[g], fleet.judgements[g], fleet.links[g], colour);
   }
   if (fleet.drift) out += drift_text(*fleet.drift);
   return out;

@@ -45,6 +45,7 @@ void add_job(const std::filesystem::path& run_directory, results::Provenance& pr
   provenance.launcher = facts->launcher;
   provenance.ranks = facts->ranks;
   provenance.hosts = facts->hosts;
+  if (facts->hosts > 1) provenance.node_hosts = facts->node_hosts;
   provenance.interrupted = provenance.interrupted || facts->interrupted;
 }
 

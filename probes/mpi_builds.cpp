@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "probes/host.hpp"
+#include "results/provenance.hpp"
 
 namespace limen::probes {
 namespace {
@@ -52,6 +53,14 @@ std::vector<RankBuild> gather_builds(const RankBuild& mine, MPI_Comm comm) {
   for (const char* w = all.data(); w != all.data() + all.size(); w += sizeof wire)
     builds.push_back({w, w + width, w + 2 * width});
   return builds;
+}
+
+std::vector<std::string> hosts_of_nodes(const std::vector<RankPlace>& places,
+                                        const std::vector<RankBuild>& builds) {
+  std::vector<std::string> hosts;
+  for (std::size_t r = 0; r < places.size() && hosts.size() < results::most_node_hosts; ++r)
+    if (places[r].node == static_cast<int>(r)) hosts.push_back(builds[r].host);
+  return hosts;
 }
 
 std::string different_limens(const std::vector<RankBuild>& builds) {

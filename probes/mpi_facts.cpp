@@ -34,9 +34,10 @@ std::optional<MpiFacts> read_mpi_facts(const fs::path& run_directory) {
     const auto json = nlohmann::json::parse(in, nullptr, false);
     if (!json.is_object() || !json.contains("ranks") || !json["ranks"].is_number_integer())
       continue;
-    const MpiFacts facts{json.value("library", ""), json.value("launcher", ""),
-                         json["ranks"].get<int>(), json.value("hosts", 0),
-                         json.value("interrupted", false)};
+    const MpiFacts facts{
+        json.value("library", ""),        json.value("launcher", ""),
+        json["ranks"].get<int>(),         json.value("hosts", 0),
+        json.value("interrupted", false), json.value("node_hosts", std::vector<std::string>())};
     if (!best || best->ranks < facts.ranks) best = facts;
   }
   return best;

@@ -66,6 +66,7 @@ struct MpiFacts {
   std::string launcher;
   int ranks = 0, hosts = 0;
   bool interrupted = false;
+  std::vector<std::string> node_hosts;  // in the order in which cases of several nodes take them
 };
 std::optional<MpiFacts> read_mpi_facts(const std::filesystem::path& run_directory);
 

@@ -59,14 +59,13 @@ double quantile(std::vector<double> values, double share) {
 }
 
 nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts,
-                     const std::string& mixture) {
+                     const std::vector<std::string>& node_hosts, const std::string& mixture) {
   const auto launch = launched_by();
-  nlohmann::json json{{"library", world.mpi_library()},
-                      {"launcher", launch ? launch->launcher : ""},
-                      {"ranks", world.size()},
-                      {"hosts", hosts},
-                      {"interrupted", session.interrupted()},
-                      {"cases", nlohmann::json::array()}};
+  nlohmann::json json{
+      {"library", world.mpi_library()},  {"launcher", launch ? launch->launcher : ""},
+      {"ranks", world.size()},           {"hosts", hosts},
+      {"node_hosts", node_hosts},        {"interrupted", session.interrupted()},
+      {"cases", nlohmann::json::array()}};
   if (!mixture.empty()) json["note"] = mixture;
   for (std::size_t i = 0; i < session.cases().size(); ++i) {
     const MpiCase& c = session.cases()[i];
@@ -121,7 +120,8 @@ Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
   }
   if (world.rank() == 0)
     write_json(mpi_facts_file(run_directory, world.size()),
-               facts(session, world, count_nodes(places), different_cpus(builds)));
+               facts(session, world, count_nodes(places), hosts_of_nodes(places, builds),
+                     different_cpus(builds)));
   return valid && !session.interrupted() ? Exit::ok : Exit::failed;
 }
 

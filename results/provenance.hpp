@@ -16,6 +16,8 @@ struct Imported {
   std::string device;  // what it measured, as the tool names it
 };
 
+inline constexpr std::size_t most_node_hosts = 4096;
+
 struct Provenance {
   // the program; of an imported run, the limen that imported it
   std::string version, git_sha, compiler, flags, build_type, simd_target;
@@ -42,6 +44,8 @@ struct Provenance {
   // the job
   std::string mpi_library, launcher;
   int ranks = 1, hosts = 1;
+  std::vector<std::string> node_hosts;  // in order: a case of n nodes is of the first n; cut off
+                                        // at most_node_hosts
   std::uint64_t seed = 0;
   std::string started, finished;  // UTC, ISO 8601; finished stays empty in a run that was killed
   bool interrupted = false;

@@ -36,7 +36,7 @@ void for_each_fact(P& p, F&& f) {
   f("gpu_memory_bytes", p.gpu_memory_bytes), f("gpu_notes", p.gpu_notes);
   f("gpu_emulated", p.gpu_emulated);
   f("mpi_library", p.mpi_library), f("launcher", p.launcher), f("ranks", p.ranks),
-      f("hosts", p.hosts), f("seed", p.seed);
+      f("hosts", p.hosts), f("node_hosts", p.node_hosts), f("seed", p.seed);
   f("started", p.started), f("finished", p.finished), f("interrupted", p.interrupted);
   f("probes", p.probes), f("plan", p.plan), f("resumed", p.resumed);
 }

@@ -60,6 +60,10 @@ std::string describe(const Figure& figure) {
                                    : figure.probe + " " + results::describe(figure.parameters);
 }
 
+std::int64_t nodes_of(const Figure& figure) {
+  return std::max<std::int64_t>(1, number(figure, "nodes"));
+}
+
 Unit unit_of(const std::string& probe, const model::Work& work) {
   for (const char* p : {"compute.fma", "gemm", "gpu.gemm"})
     if (probe == p && work.flops > model::flops(0.0)) return Unit::flops_per_second;

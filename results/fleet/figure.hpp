@@ -42,6 +42,9 @@ inline bool operator==(const Figure& a, const Figure& b) {
 // "memory.stream kernel=read threads=64"
 std::string describe(const Figure& figure);
 
+// Nodes between which it was measured; 1 if it is of one.
+std::int64_t nodes_of(const Figure& figure);
+
 // How the times of a case are best told: as the rate of its arithmetic or of its bytes, or as they
 // are.
 Unit unit_of(const std::string& probe, const model::Work& work);

@@ -19,7 +19,8 @@ void join(Node& node, NodeResult& run) {
   node.runs.push_back(std::move(run.run));
   node.started = std::move(run.started);
   node.finished = node.finished && run.finished;
-  node.facts = std::move(run.facts);
+  for (std::size_t i = 0; i < Facts::names.size(); ++i)  // collectives say less of their host
+    if (!run.facts.values[i].empty()) node.facts.values[i] = std::move(run.facts.values[i]);
   const auto raise = [](double& to, double share) { to = std::max(to, share); };
   raise(node.marks.throttled, run.marks.throttled);
   raise(node.marks.clock_changed, run.marks.clock_changed);
@@ -72,6 +73,14 @@ void FleetBuilder::add(NodeResult result) {
   model.rows.push_back(std::move(row));
 }
 
+Exchanges FleetBuilder::exchanges_of(Row& row, const std::vector<std::size_t>& places,
+                                     const std::vector<Figure>& figures) {
+  Exchanges found{row.about.run, std::move(row.about.node_hosts), {}};
+  for (const auto& [place, value] : row.values)
+    if (nodes_of(figures[places[place]]) > 1) found.values.emplace_back(places[place], value);
+  return found;
+}
+
 Group FleetBuilder::group_of(Model model) {
   auto& rows = model.rows;
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
@@ -95,6 +104,8 @@ Group FleetBuilder::group_of(Model model) {
     Node node;
     for (next = i; next < rows.size() && rows[next].about.host == rows[i].about.host; ++next) {
       for (const auto& [place, value] : rows[next].values) of_runs[sorted[place]].push_back(value);
+      if (auto found = exchanges_of(rows[next], sorted, group.figures); !found.hosts.empty())
+        group.exchanges.push_back(std::move(found));
       join(node, rows[next].about);
     }
     for (auto& [figure, values] : of_runs)

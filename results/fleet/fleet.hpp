@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "results/fleet/node_result.hpp"
@@ -20,11 +21,19 @@ struct Node {
   std::vector<std::string> invalid;
 };
 
+// What one run measured between nodes that it names.
+struct Exchanges {
+  std::string run;
+  std::vector<std::string> hosts;                      // an exchange of n nodes is of the first n
+  std::vector<std::pair<std::size_t, double>> values;  // by figure
+};
+
 struct Group {
   std::string cpu, gpu;                     // models
   std::vector<Node> nodes;                  // in the order of hosts
   std::vector<Figure> figures;              // in order
   std::vector<std::vector<double>> values;  // [figure][node]; NaN: this node has none
+  std::vector<Exchanges> exchanges;         // by run; none of a fleet that was read from a file
 
   std::string name() const;  // "AMD EPYC 9654, 8 x H100"; "unknown CPU"
   // The places of the nodes that have a figure.
@@ -52,6 +61,8 @@ class FleetBuilder {
     std::vector<Row> rows;
   };
   static Group group_of(Model model);
+  static Exchanges exchanges_of(Row& row, const std::vector<std::size_t>& places,
+                                const std::vector<Figure>& figures);
 
   std::map<std::pair<std::string, std::string>, Model> by_model_;
 };

@@ -70,6 +70,17 @@ json json_of(const Group& group, const std::vector<Outlier>& outliers) {
   return out;
 }
 
+json json_of(const std::vector<SlowLink>& links) {
+  json out = json::array();
+  for (const SlowLink& l : links)
+    out.push_back({{"hosts", l.hosts},
+                   {"between", l.between},
+                   {"slow", l.slow},
+                   {"others", l.others},
+                   {"ratio", number(l.ratio)}});
+  return out;
+}
+
 json json_of(const Group& group, const Judgement& judgement) {
   json nodes = json::array(), figures = json::array(), incomplete = json::array();
   for (const Node& node : group.nodes) nodes.push_back(json_of(node));
@@ -195,7 +206,10 @@ Group read_group(const json& value, const std::string& file) {
 
 Merged merged(Collected collected) {
   Merged out;
-  for (const Group& group : collected.fleet.groups) out.judgements.push_back(judge(group));
+  for (const Group& group : collected.fleet.groups) {
+    out.judgements.push_back(judge(group));
+    out.links.push_back(find_slow_links(group));
+  }
   out.collected = std::move(collected);
   return out;
 }
@@ -216,8 +230,10 @@ std::vector<Worst> worst_of(const Group& group, std::size_t figure, std::size_t 
 
 std::string to_json(const Merged& fleet) {
   json groups = json::array();
-  for (std::size_t g = 0; g < fleet.judgements.size(); ++g)
+  for (std::size_t g = 0; g < fleet.judgements.size(); ++g) {
     groups.push_back(json_of(fleet.collected.fleet.groups[g], fleet.judgements[g]));
+    groups.back()["slow_links"] = json_of(fleet.links[g]);
+  }
   json root{{"fleet", fleet_schema},
             {"runs", fleet.collected.runs},
             {"left_out", json_of(fleet.collected.left_out)},

@@ -7,13 +7,15 @@
 
 #include "results/fleet/collect.hpp"
 #include "results/fleet/drift.hpp"
+#include "results/fleet/links.hpp"
 
 namespace limen::results::fleet {
 
 // All that is said of a fleet.
 struct Merged {
   Collected collected;
-  std::vector<Judgement> judgements;  // by group
+  std::vector<Judgement> judgements;         // by group
+  std::vector<std::vector<SlowLink>> links;  // by group
   std::optional<Drift> drift;
 };
 Merged merged(Collected collected);

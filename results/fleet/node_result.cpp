@@ -70,6 +70,7 @@ NodeResult node_result(const Run& run) {
   node.started = p.started;
   node.finished = !p.interrupted && (!p.finished.empty() || !p.imported.empty());
   node.facts = facts_of(p);
+  node.node_hosts = p.node_hosts;
   node.warnings = run.warnings;
   if (node.host.empty()) throw Error(node.run + ": names no host; it cannot be told from others");
   Counted counted;

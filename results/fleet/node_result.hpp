@@ -48,6 +48,7 @@ struct NodeResult {
   Facts facts;
   Marks marks;
   std::vector<std::pair<Figure, double>> figures;  // in the unit of the figure
+  std::vector<std::string> node_hosts;             // of exchanges: one of n nodes is of the first n
   std::vector<std::string> invalid;                // cases that ran and were wrong, with the reason
   std::vector<std::string> warnings;
 };

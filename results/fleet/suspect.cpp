@@ -97,12 +97,7 @@ class Case {
   }
 
   // Whether the worst of the figures is of an exchange with other nodes.
-  bool among_nodes() const {
-    const Parameters& of = group_.figures[outlier_.alarms.front().figure].parameters;
-    const auto nodes = of.find("nodes");
-    const auto* number = nodes == of.end() ? nullptr : std::get_if<std::int64_t>(&nodes->second);
-    return number && *number > 1;
-  }
+  bool among_nodes() const { return nodes_of(group_.figures[outlier_.alarms.front().figure]) > 1; }
 
   bool cpu() {
     const PartState *compute = find(parts_, Part::compute), *cache = find(parts_, Part::cache),
@@ -125,7 +120,7 @@ class Case {
           fmt::format("exchanges with this node take {:.3g} times those of the others{}{}",
                       1 / link->ratio(),
                       memory ? "; memory and compute are as theirs" : "; memory was not measured",
-                      among_nodes() ? "; it or a partner of it, which runs do not name" : ""));
+                      among_nodes() ? "; it or a partner of it" : ""));
     } else {
       return false;
     }

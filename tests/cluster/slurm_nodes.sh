@@ -82,7 +82,7 @@ assert now.startswith(then) and '"visit"' not in now[len(then):], "a node that w
 (network,) = glob.glob("results/network-*")
 job, samples, before = run(network), text(network + "/samples.jsonl"), text("before.jsonl")
 assert (job["ranks"], job["hosts"], job["launcher"]) == (2, 2, "srun") and job["finished"] and not job["interrupted"], job
-assert len(job["resumed"]) == 1, job
+assert len(job["resumed"]) == 1 and job["node_hosts"] == ["n1", "n2"], job
 before = before[:before.rfind("\n") + 1]  # a kill may have cut the last line
 assert samples.startswith(before), "samples from before the failure were changed"
 cases = {r["probe"] for r in map(json.loads, samples.splitlines()) if r["parameters"].get("nodes") == 2 and "visit" in r}
