@@ -105,6 +105,8 @@ std::vector<Reading> execute(kernels::mpi::Operation& operation, MPI_Comm comm,
     }
     MPI_Scatter(orders.data(), 5, MPI_INT64_T, &mine, 5, MPI_INT64_T, 0, comm);
     execute_series(operation, mine, readings);
+    // A root that waits for nobody would begin the next series while others are in this one.
+    if (!operation.synchronizes()) MPI_Barrier(comm);
   } while (mine.left > 0);
   return readings;
 }

@@ -33,6 +33,8 @@ std::int64_t estimate_duration(kernels::mpi::Operation& operation, MPI_Comm comm
   MPI_Bcast(&first, 1, MPI_INT64_T, 0, comm);  // all must run it as often
   std::vector<std::int64_t> durations(first > is_long ? 1 : 5);
   for (std::int64_t& d : durations) {
+    if (!operation.synchronizes())
+      MPI_Barrier(comm);  // else messages sent before are there at once
     d = clock_now();
     operation.run();
     d = clock_now() - d;
