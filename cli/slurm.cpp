@@ -29,7 +29,7 @@ stopped= failed= step= launcher=
 stop() {
   stopped=yes
   case "$launcher" in
-    srun) scancel --signal=TERM "$SLURM_JOB_ID" ;;
+    srun | neighbours) scancel --signal=TERM "$SLURM_JOB_ID" ;;
     mpirun) kill -TERM "$step" ;;
   esac
 }
@@ -55,8 +55,10 @@ run srun --mpi=none --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODE
 # 2. Collectives over 2, 4, 8 ... ranks: growing sets of nodes. Other nodes are another network.
 network=$results/network-$(printf '%s' "$SLURM_JOB_NODELIST" | cksum | cut -d ' ' -f 1)
 ranks=$((SLURM_JOB_NUM_NODES * ranks_per_node))
+hosts=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
+pmix=$(srun --mpi=list 2>&1 | grep -w pmix)
 if [ "$ranks" -gt 1 ]; then
-  if srun --mpi=list 2>&1 | grep -qw pmix; then
+  if [ -n "$pmix" ]; then
     launch=(srun --mpi=pmix --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$ranks" --ntasks-per-node="$ranks_per_node"
       --distribution=block --cpu-bind=cores --kill-on-bad-exit=1)
   else # ranks that srun starts without PMIx cannot find each other
@@ -65,9 +67,29 @@ if [ "$ranks" -gt 1 ]; then
   run "${launch[@]}" "$limen" probe "$(here "$network")" "$network" "${options[@]}"
 fi
 
+# Neighbours two by two, many pairs at a time: a node that is slow with both of its own is told from its partners.
+neighbours() { # FIRST...: the places of the first hosts
+  local i pair folder
+  for i in "$@"; do
+    pair=${hosts[i]},${hosts[(i + 1) % ${#hosts[@]}]} folder=$results/pairs/$i-${hosts[i]}
+    srun --mpi=pmix --nodes=2 --nodelist="$pair" --ntasks=2 --ntasks-per-node=1 --cpu-bind=cores --kill-on-bad-exit=1 \
+      "$limen" probe mpi.allreduce "$(here "$folder")" "$folder" --quick --budget 3s >/dev/null &
+  done
+  wait
+}
+in_lots() { while [ $# -gt 0 ]; do run neighbours "${@:1:64}"; shift $(($# < 64 ? $# : 64)); done; }
+measured=("$results/nodes")
+if [ "${#hosts[@]}" -ge 5 ] && [ -n "$pmix" ]; then
+  mkdir -p "$results/pairs"
+  measured+=("$results/pairs")
+  in_lots $(seq 0 2 $((${#hosts[@]} - 2)))
+  in_lots $(seq 1 2 $((${#hosts[@]} - 1))) # of an even number the last one, too, whose neighbour is the first
+  [ $((${#hosts[@]} % 2)) = 0 ] || in_lots $((${#hosts[@]} - 1))
+fi
+
 # 3. What is missing of these nodes, if anything; then calibration and report of what is there, even if that is not all.
 missing=$results/missing.$SLURM_JOB_ID runs=()
-for host in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
+for host in "${hosts[@]}"; do
   for folder in "$results/nodes/$host" "$results/nodes/$host".*; do
     if [ -e "$folder/run.json" ]; then runs+=("$folder"); continue 2; fi
   done
@@ -96,8 +118,8 @@ name=${SLURM_CLUSTER_NAME:-cluster}
   "$limen" calibrate "${runs[@]}" --name "$name" -o "$results/machine.toml" &&
     "$limen" predict --machine "$results/machine.toml" --model llama-3.1-8b,llama-3.1-70b --weights int8 --tp auto
 } >"$results/report.txt" || failed=yes
-"$limen" fleet "$results/nodes" >>"$results/report.txt" || failed=yes # the nodes that stand out
-"$limen" fleet "$results/nodes" --json >"$results/fleet.json"
+"$limen" fleet "${measured[@]}" >>"$results/report.txt" || failed=yes # the nodes that stand out
+"$limen" fleet "${measured[@]}" --json >"$results/fleet.json"
 "$limen" report "${runs[@]}" --calibrated "$results/machine.toml" --fleet "$results/fleet.json" -o "$results/report.html" ||
   failed=yes
 cat "$results/report.txt"
