@@ -58,8 +58,7 @@ model::Parameter<model::Quantity<D>> parameter(const Draft& draft, const model::
 }
 inline constexpr model::Unit<model::Scalar> pure{1};
 
-// What 90 % of a normal distribution lies within, in standard deviations.
-inline constexpr double z90 = 1.6449;
+using model::z90;
 
 // Adds a line to the report: relative errors of the fit on its n points, and on points left out of
 // it.

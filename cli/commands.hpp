@@ -30,7 +30,6 @@ void add_slurm(CLI::App& app, Exit& code);      // a batch script for a cluster
 void add_reproduce(CLI::App& app, Exit& code);  // published figures, recomputed
 void add_verify(CLI::App& app, Exit& code);     // a real decode against its prediction
 void add_validate(CLI::App& app, Exit& code);   // predictions beside published measurements
-void add_import_published(CLI::App& app, Exit& code);
 void add_selfbench(CLI::App& app, Exit& code);  // limen's own kernels against references
 void add_generate(CLI::App& app, Exit& code);   // manual page and completions, for packages
 

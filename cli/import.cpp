@@ -1,11 +1,15 @@
-// limen import: what other benchmarks printed -> a run.
+// limen import: what other benchmarks printed -> a run; tables of published measurements -> those
+// that calibrate reads.
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "calibration/import/import.hpp"
+#include "calibration/published/import.hpp"
 #include "cli/commands.hpp"
+#include "cli/write_file.hpp"
 #include "revision.hpp"
 
 namespace limen::cli {
@@ -16,7 +20,7 @@ namespace im = calibration::importing;
 
 struct Options {
   im::Request request;
-  std::string directory;
+  std::string directory, published;
   bool json = false, list = false;
 };
 
@@ -24,6 +28,19 @@ std::string formats_text() {
   std::string text;
   for (const im::Format& f : im::formats()) text += fmt::format("{:<14}{}\n", f.name, f.units);
   return text;
+}
+
+// The compact tables that calibrate --published reads.
+Exit import_published(const Options& o) {
+  if (!o.request.files.empty())
+    throw Error("limen import: --published takes a folder of tables and no other files");
+  const auto files = calibration::compact_published(o.published);
+  if (o.directory.empty()) throw Error("limen import: name the folder to write with -o");
+  std::error_code failed;
+  std::filesystem::create_directories(o.directory, failed);
+  for (const auto& [name, text] : files)
+    write_file((std::filesystem::path(o.directory) / name).string(), text);
+  return Exit::ok;
 }
 
 Exit import_run(const Options& o) {
@@ -82,10 +99,15 @@ void add_import(CLI::App& app, Exit& code) {
       ->add_option("--threads", o->request.unsaid.threads,
                    "Threads, where the file does not say (BabelStream)")
       ->check(CLI::Range(1, 1 << 24));
-  command->add_option("-o,--output", o->directory, "The new folder of the run");
+  command->add_option("-o,--output", o->directory, "The folder to write");
+  command->add_option("--published", o->published,
+                      "A folder of tables of published measurements (gemv_gemm.csv, allreduce.csv, "
+                      "..., sources.csv), instead of files: compact tables, each row with its "
+                      "provenance");
   command->add_flag("--list", o->list, "Name the formats, with the units that they print");
   command->add_flag("--json", o->json, "Answer in JSON");
-  command->callback([o, &code] { code = import_run(*o); });
+  command->callback(
+      [o, &code] { code = o->published.empty() ? import_run(*o) : import_published(*o); });
 }
 
 }  // namespace limen::cli

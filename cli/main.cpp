@@ -49,7 +49,6 @@ int main(int argc, char** argv) {
   cli::add_reproduce(app, code);
   cli::add_verify(app, code);
   cli::add_validate(app, code);
-  cli::add_import_published(app, code);
   cli::add_selfbench(app, code);
   cli::add_generate(app, code);
   try {

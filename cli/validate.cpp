@@ -185,8 +185,8 @@ void add_validate(CLI::App& app, Exit& code) {
       "--cases", o->cases, "A CSV table of decode rates, all-reduces, products or attention");
   command
       ->add_option("--machine-from", o->from,
-                   "calibrated: with the fits of each device; datasheet: as if it had never been "
-                   "measured, by the laws of its relatives")
+                   "calibrated: with the fits of each device; datasheet: blind to all that was "
+                   "measured on it: its fits are left out and its relatives' are pooled again")
       ->capture_default_str();
   command->add_option("--engine", o->engine,
                       "Take this engine for every row, not the one it names");

@@ -318,7 +318,6 @@ inline void ServingSearch::add_intervals(ServingPoint& point) const {
   };
   move_all(here);
   if (q_.prefill) move_all(there);
-  constexpr double z90 = 1.6449;
   double exchange = 0;
   for_each_collective(machine_, [&](const std::string&, const auto& pieces) {
     for (const auto& piece : pieces) exchange = std::max(exchange, piece.scatter);

@@ -31,6 +31,9 @@ constexpr const char* name(Evidence e) {
   return "";
 }
 
+// What 90 % of a normal distribution lies within, in standard deviations.
+inline constexpr double z90 = 1.6449;
+
 // low..high is a 90 % interval; a datasheet or hypothetical value without one has low = value =
 // high.
 template <class Q>

@@ -203,7 +203,6 @@ inline Prediction predict(const Machine& given, const Case& c) {
       detail::move_parameter(piece.beta, spread, time, step_time);
     }
   });
-  constexpr double z90 = 1.6449;
   auto scatter = [&](double relative, Seconds part) {
     const double delta = z90 * relative * part.in(seconds);
     spread.add(delta);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "calibration/published/blind.hpp"
 #include "calibration/published/laws.hpp"
 #include "model/predict.hpp"
 
@@ -11,7 +12,7 @@ namespace limen::calibration {
 
 namespace {
 
-constexpr double z90 = 1.6449;
+using model::z90;
 
 std::vector<double> values_of(const std::vector<Coordinate>& coordinates, const cards::Law& law) {
   std::vector<double> out;
@@ -47,10 +48,10 @@ Evaluation Evaluator::kernel(const PublishedRow& row) const {
   const Sheet& sheet = sheet_of(*row.device);
   out.reason = not_predictable(row, sheet);
   if (!out.reason.empty()) return out;
-  const std::string_view card = own_ ? row.device->card : std::string_view();
+  const cards::Laws& laws = laws_of(*row.device);
   auto find = [&](const std::string& variant) {
-    return laws_.find(name(row.kind), variant, card,
-                      cards::relatives(*row.device, *sheet.card, name(row.kind)));
+    return laws.find(name(row.kind), variant, row.device->card,
+                     cards::relatives(*row.device, *sheet.card, name(row.kind)));
   };
   const cards::Law* law = find(row.variant);
   if (!law && (row.kind == RowKind::product || row.kind == RowKind::attention)) law = find("bf16");
@@ -94,11 +95,12 @@ Evaluation Evaluator::decode(const PublishedRow& row) const {
   if (!out.reason.empty()) return out;
   const std::string engine = engine_.empty() ? row.variant : engine_;
   const bool ideal = engine == "ideal";
+  const cards::Laws& laws = laws_of(*row.device);
   const std::string card(row.device->card);
   const auto groups = cards::relatives(*row.device, *sheet_of(*row.device).card, "engine");
-  const cards::Law* law = ideal ? nullptr : laws_.find("engine", engine, own_ ? card : "", groups);
+  const cards::Law* law = ideal ? nullptr : laws.find("engine", engine, card, groups);
   if (!law && !ideal) {
-    law = laws_.find("engine", "unknown", "", {});
+    law = laws.find("engine", "unknown", "", {});
     out.unknown_engine = true;
   }
   if (!law && !ideal) {
@@ -107,7 +109,7 @@ Evaluation Evaluator::decode(const PublishedRow& row) const {
   }
   const std::string library = cards::engine_library(engine);
   auto [at, fresh] = machines_.try_emplace({card, library});
-  if (fresh) at->second = cards::with_kernels(*sheet_of(*row.device).card, laws_, library, own_);
+  if (fresh) at->second = cards::with_kernels(*sheet_of(*row.device).card, laws, library);
   const auto prepared = prepare(row, at->second, out.reason);
   if (!prepared) return out;
   const double least = prepared->least_seconds_a_token();
@@ -148,6 +150,13 @@ Evaluation Evaluator::decode(const PublishedRow& row) const {
   }
   out.binding = model::name(model::binding(step, 0).binding);
   return out;
+}
+
+const cards::Laws& Evaluator::laws_of(const cards::Device& device) const {
+  if (own_) return laws_;
+  const auto found = blind_.find(device.card);
+  if (found != blind_.end()) return found->second;
+  return blind_[std::string(device.card)] = laws_without(laws_, device.card);
 }
 
 Evaluation Evaluator::operator()(const PublishedRow& row) const {

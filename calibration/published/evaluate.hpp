@@ -22,8 +22,9 @@ struct Evaluation {
 
 class Evaluator {
  public:
-  // `own`: with the fits of each device and of engines on it; else as if it had never been
-  // measured. `engine`: of every decode row, instead of the one that it names; empty: as it names.
+  // `own`: with the fits of each device and of engines on it; else blind to all that was measured
+  // on it (laws_without). `engine`: of every decode row, instead of the one that it names; empty:
+  // as it names.
   Evaluator(const cards::Laws& laws, bool own, std::string engine = "")
       : laws_(laws), own_(own), engine_(std::move(engine)) {}
   Evaluation operator()(const PublishedRow& row) const;
@@ -32,9 +33,12 @@ class Evaluator {
   Evaluation kernel(const PublishedRow& row) const;
   Evaluation decode(const PublishedRow& row) const;
 
+  const cards::Laws& laws_of(const cards::Device& device) const;
+
   const cards::Laws& laws_;
   bool own_;
   std::string engine_;
+  mutable std::map<std::string, cards::Laws, std::less<>> blind_;  // by card
   mutable std::map<std::pair<std::string, std::string>, model::Machine> machines_;
 };
 

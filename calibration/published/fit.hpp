@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "calibration/published/engine.hpp"
 #include "calibration/published/rows.hpp"
 #include "model/cards/laws.hpp"
 
@@ -26,10 +25,5 @@ struct PublishedFit {
 PublishedFit fit_published(const std::vector<PublishedRow>& rows,
                            const std::function<bool(const PublishedRow&)>& keep,
                            const PublishedFit* whole = nullptr);
-
-// The relative error that 90 % of the errors lie within, as a standard deviation; few errors are
-// believed less: they count beside 20 of 10 %, which is how far versions of libraries and engines
-// lie apart.
-double scatter_of(std::vector<double> errors);
 
 }  // namespace limen::calibration

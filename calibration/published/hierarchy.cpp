@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "calibration/least_squares.hpp"
+#include "model/parameter.hpp"
 
 namespace limen::calibration {
 
@@ -12,7 +13,7 @@ using Eigen::VectorXd;
 
 namespace {
 
-constexpr double z90 = 1.6449;
+using model::z90;
 
 double median_magnitude(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -125,37 +126,42 @@ std::vector<double> Hierarchy::values(const FittedGroup* group) const {
   return out;
 }
 
-Hierarchy fit_hierarchy(const std::vector<Coordinate>& coordinates,
-                        const std::vector<MeasuredGroup>& groups) {
+Hierarchy pool_groups(const std::vector<Coordinate>& coordinates, std::vector<FittedGroup> groups,
+                      const Refit& refit) {
   // Inverse-gamma prior of the variance between groups, worth as many groups.
   constexpr double belief = 3;
   constexpr int rounds = 8;
+  constexpr double settled = 2e-3;  // of a parameter, far below any interval
   const std::size_t k = coordinates.size();
   Hierarchy h;
   h.coordinates = coordinates;
-  std::vector<double> start, between;
+  h.groups = std::move(groups);
+  std::vector<double> between;
   for (const Coordinate& c : coordinates) {
-    start.push_back(transformed(c.scale, c.typical));
+    h.mean.push_back(transformed(c.scale, c.typical));
     between.push_back(c.between);
   }
-  h.mean = start;
-  for (const MeasuredGroup& g : groups)
-    h.groups.push_back({g.name, start, std::vector<double>(k, 1), {}, {}});
-  const auto count = static_cast<double>(groups.size());
-  for (int round = 0; round < rounds && !groups.empty(); ++round) {
-    for (std::size_t g = 0; g < groups.size(); ++g)
-      fit_group(coordinates, groups[g], h.mean, between, h.groups[g]);
+  const std::vector<double> start = h.mean;
+  const auto count = static_cast<double>(h.groups.size());
+  for (int round = 0; round < rounds && !h.groups.empty(); ++round) {
+    for (std::size_t g = 0; g < h.groups.size(); ++g) refit(g, h.mean, between, h.groups[g]);
+    double moved = 0;
     for (std::size_t i = 0; i < k; ++i) {
       const double own = 1 / (between[i] * between[i]),
                    before = 1 / (coordinates[i].spread * coordinates[i].spread);
       double sum = before * start[i];
       for (const FittedGroup& g : h.groups) sum += own * g.mean[i];
-      h.mean[i] = sum / (count * own + before);
+      const double mean = sum / (count * own + before);
+      moved = std::max(moved, std::abs(mean - h.mean[i]));
+      h.mean[i] = mean;
       double squares = belief * coordinates[i].between * coordinates[i].between;
       for (const FittedGroup& g : h.groups)
         squares += std::pow(g.mean[i] - h.mean[i], 2) + g.deviation[i] * g.deviation[i];
-      between[i] = std::sqrt(squares / (count + belief));
+      const double width = std::sqrt(squares / (count + belief));
+      moved = std::max(moved, std::abs(std::log(width / between[i])));
+      between[i] = width;
     }
+    if (moved < settled) break;
   }
   h.deviation.resize(k);
   for (std::size_t i = 0; i < k; ++i) {
@@ -164,6 +170,19 @@ Hierarchy fit_hierarchy(const std::vector<Coordinate>& coordinates,
     h.deviation[i] = std::sqrt(own + unknown);
   }
   return h;
+}
+
+Hierarchy fit_hierarchy(const std::vector<Coordinate>& coordinates,
+                        const std::vector<MeasuredGroup>& measured) {
+  std::vector<double> start;
+  for (const Coordinate& c : coordinates) start.push_back(transformed(c.scale, c.typical));
+  std::vector<FittedGroup> groups;
+  for (const MeasuredGroup& g : measured)
+    groups.push_back({g.name, start, std::vector<double>(coordinates.size(), 1), {}, {}});
+  return pool_groups(
+      coordinates, std::move(groups),
+      [&](std::size_t g, const std::vector<double>& mean, const std::vector<double>& between,
+          FittedGroup& fitted) { fit_group(coordinates, measured[g], mean, between, fitted); });
 }
 
 }  // namespace limen::calibration

@@ -60,6 +60,13 @@ struct Hierarchy {
 
 inline constexpr double independent = 40;
 
+// The distribution that fitted groups are drawn from. `refit`, called for each of them in each
+// round with the mean and width of the round before, may fit it anew.
+using Refit = std::function<void(std::size_t group, const std::vector<double>& mean,
+                                 const std::vector<double>& between, FittedGroup& fitted)>;
+Hierarchy pool_groups(const std::vector<Coordinate>& coordinates, std::vector<FittedGroup> groups,
+                      const Refit& refit);
+
 Hierarchy fit_hierarchy(const std::vector<Coordinate>& coordinates,
                         const std::vector<MeasuredGroup>& groups);
 

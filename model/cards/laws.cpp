@@ -175,7 +175,9 @@ bool switch_adds(const Device& device, const Machine& m) {
 }
 
 std::string engine_library(const std::string& engine) {
-  if (engine == "vllm" || engine == "none") return "graph";
+  // gpt-fast has kernels of its own for all-reduces within a node, captured with the rest of a
+  // step.
+  if (engine == "vllm" || engine == "gpt-fast" || engine == "none") return "graph";
   if (engine == "trtllm") return "fused";
   return "nccl";
 }
@@ -308,12 +310,11 @@ void add_engine(Machine& m, const Law& law) {
 
 }  // namespace
 
-Machine with_kernels(Machine m, const Laws& laws, const std::string& library, bool own) {
+Machine with_kernels(Machine m, const Laws& laws, const std::string& library) {
   const Device* device = find_device(m.name);
   if (!device) return m;
-  const std::string_view card = own ? device->card : std::string_view();
   auto find = [&](const char* kind, const std::string& variant) {
-    return laws.find(kind, variant, card, relatives(*device, m, kind));
+    return laws.find(kind, variant, device->card, relatives(*device, m, kind));
   };
   for (Format f : formats) {
     const Law* law = find("linear", f == Format::fp32 ? "bf16" : name(f));
@@ -348,14 +349,13 @@ void check_engine(const Laws& laws, const std::string& engine) {
         fmt::format("--engine: unknown engine '{}'{}", engine, suggestion(engine, engines)));
 }
 
-Machine with_laws(Machine m, const Laws& laws, const std::string& engine, bool own) {
+Machine with_laws(Machine m, const Laws& laws, const std::string& engine) {
   check_engine(laws, engine);
   const Device* device = find_device(m.name);
   if (!device || engine == "ideal") return m;
-  m = with_kernels(std::move(m), laws, engine_library(engine), own);
+  m = with_kernels(std::move(m), laws, engine_library(engine));
   if (engine != "none")
-    add_engine(m, *laws.find("engine", engine, own ? device->card : std::string_view(),
-                             relatives(*device, m, "engine")));
+    add_engine(m, *laws.find("engine", engine, device->card, relatives(*device, m, "engine")));
   return m;
 }
 

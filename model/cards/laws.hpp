@@ -76,14 +76,11 @@ std::vector<std::string> engine_names(const Laws& laws);
 void check_engine(const Laws& laws, const std::string& engine);
 
 // A datasheet card with the laws of kernels and of a class of all-reduce where it says nothing.
-model::Machine with_kernels(model::Machine card, const Laws& laws, const std::string& library,
-                            bool own = true);
+model::Machine with_kernels(model::Machine card, const Laws& laws, const std::string& library);
 
 // The same as an engine runs it: a datasheet card with the laws of its device or group where the
-// card says nothing. `engine`: one of engine_names(); "ideal" leaves the card as it is. With `own`
-// false the fits of the device itself are left aside, as if it had never been measured. A card of
-// no known device is returned unchanged. Throws Error on an unknown engine.
-model::Machine with_laws(model::Machine card, const Laws& laws, const std::string& engine,
-                         bool own = true);
+// card says nothing. `engine`: one of engine_names(); "ideal" leaves the card as it is. A card
+// of no known device is returned unchanged. Throws Error on an unknown engine.
+model::Machine with_laws(model::Machine card, const Laws& laws, const std::string& engine);
 
 }  // namespace limen::cards

@@ -56,7 +56,6 @@ inline double normal(std::uint64_t seed, std::uint64_t draw, std::uint64_t param
 
 // The value that lies z standard deviations from the middle of low, value, high.
 inline double drawn(double low, double value, double high, double z) {
-  constexpr double z90 = 1.6448536269514722;
   if (low > 0) return value * std::exp(z * std::log(z < 0 ? value / low : high / value) / z90);
   return std::fmax(0, value + z * (z < 0 ? value - low : high - value) / z90);
 }

@@ -3,7 +3,9 @@
 
 #include <cmath>
 #include <random>
+#include <sstream>
 
+#include "calibration/published/blind.hpp"
 #include "calibration/published/cross.hpp"
 #include "calibration/published/fit.hpp"
 #include "calibration/published/validate.hpp"
@@ -127,6 +129,13 @@ std::string made_products(double efficiency, double fixed, const char* quality =
   return text;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> out;
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
+}
+
 const auto everything = [](const PublishedRow&) { return true; };
 
 TEST(Fit, RecoversAMadeLaw) {
@@ -236,6 +245,53 @@ TEST(Evaluate, AnEngineNeverBeatsTheHardwareAndTheUnmeasuredIsWider) {
   const PublishedRow row = decode_row("H100,vLLM,Llama-3.1-8B,bf16,1,1,128,128,100");
   const Evaluation own = Evaluator(laws, true)(row), sheet = Evaluator(laws, false)(row);
   EXPECT_GT(sheet.high / sheet.low, own.high / own.low);
+}
+
+// Pooled again without a device, laws are nearly those of a fit that never saw it, and what another
+// laboratory says of that device changes nothing.
+TEST(Evaluate, ADatasheetAloneIsBlindToTheDevice) {
+  auto three = [](double third) {
+    std::string text = made_products(0.8, 6e-6);
+    for (const std::string& line : lines_of(made_products(third, 6e-6)))
+      if (line.starts_with("H100")) text += "H200" + line.substr(line.find(',')) + "\n";
+    return rows_of(read_table(text, "t"));
+  };
+  const auto rows = three(0.5);
+  const cards::Laws laws = fit_published(rows, everything).laws;
+  const cards::Laws blind = laws_without(laws, "h200-sxm-141gb");
+  const PublishedFit anew =
+      fit_published(rows, [](const PublishedRow& r) { return r.device->card != "h200-sxm-141gb"; });
+  for (const char* group : {"nvidia", "hopper", "all"}) {
+    const cards::Law *a = blind.find("linear", "bf16", "h200-sxm-141gb", {group}),
+                     *b = anew.laws.find("linear", "bf16", "", {group});
+    ASSERT_TRUE(a && b);
+    EXPECT_TRUE(a->pooled());
+    EXPECT_EQ(a->group, group);
+    for (const auto& [name, value] : b->parameters) {
+      EXPECT_NEAR(a->of(name).value / value.value, 1, 0.02) << group << " " << name;
+      EXPECT_NEAR(a->of(name).high / value.high, 1, 0.1) << group << " " << name;
+    }
+  }
+  const auto slow = laws.find("linear", "bf16", "", {"hopper"})->of("efficiency").value,
+             without = blind.find("linear", "bf16", "", {"hopper"})->of("efficiency").value;
+  EXPECT_GT(without, slow + 0.05);  // it was not blind before
+  // Without its only device a generation is not known: its vendor is asked.
+  const cards::Laws none = laws_without(blind, "h100-sxm5-80gb");
+  EXPECT_EQ(none.find("linear", "bf16", "", {"hopper", "nvidia"})->group, "nvidia");
+}
+
+TEST(Evaluate, BlindLawsAreCompleteForEveryDevice) {
+  const auto& laws = cards::built_in_laws();
+  for (const char* device : {"h100-sxm5-80gb", "a100-sxm4-80gb", "mi250-gcd", "gaudi2", "l40s"}) {
+    const cards::Laws blind = laws_without(laws, device);
+    for (const cards::Law& l : blind.all) EXPECT_NE(l.device, device);
+    for (const char* engine : {"vllm", "trtllm", "unknown"})
+      EXPECT_TRUE(blind.find("engine", engine, device, {})) << engine;
+    for (const char* library : {"nccl", "graph", "fused"})
+      EXPECT_TRUE(blind.find("all_reduce", library, device, {})) << library;
+    EXPECT_TRUE(blind.find("linear", "fp8", device, {}));
+  }
+  EXPECT_FALSE(laws_without(laws, "gaudi2").find("engine", "deepspeed", "gaudi2", {}));
 }
 
 TEST(Evaluate, SaysWhyNot) {

@@ -22,7 +22,7 @@ is() {
 }
 is "fleet" limen fl
 is "--against" limen fleet --ag
-is "import import-published" limen imp
+is "import" limen imp
 is "" limen fleet --against ""       # a file: left to readline
 is "" limen fleet some/folder
 is "--json" limen fleet --threads 3 --js
