@@ -10,10 +10,38 @@
 #include <stdexcept>
 #include <vector>
 
+// The address sanitizer keeps a map of the stack, and must be told when another takes its place.
+#if defined(__SANITIZE_ADDRESS__)
+#define LIMEN_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LIMEN_ASAN 1
+#endif
+#endif
+#ifdef LIMEN_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace limen::gpu::fiber {
 namespace {
 
+#ifdef LIMEN_ASAN
+constexpr std::size_t stack_bytes = 256 * 1024;
+void leave_stack(void** fake, const void* to, std::size_t size) {
+  __sanitizer_start_switch_fiber(fake, to, size);
+}
+void arrive(void* fake, const void** from = nullptr, std::size_t* size = nullptr) {
+  __sanitizer_finish_switch_fiber(fake, from, size);
+}
+// Of a stack that served another fiber, which left its frames there.
+void forget_frames(char* stack) { __asan_unpoison_memory_region(stack, stack_bytes); }
+#else
 constexpr std::size_t stack_bytes = 64 * 1024;
+void leave_stack(void**, const void*, std::size_t) {}
+void arrive(void*, const void** = nullptr, std::size_t* = nullptr) {}
+void forget_frames(char*) {}
+#endif
 constexpr unsigned lanes = 32;
 
 // Threads that wait for one another: those of a block, or of a warp.
@@ -40,6 +68,7 @@ struct Thread {
   ucontext_t context{};  // where it starts
   jmp_buf place{};       // where it waits
   std::unique_ptr<char[]> stack;
+  void* fake = nullptr;  // the sanitizer's, while it waits
   bool started = false, ended = false;
 };
 
@@ -53,13 +82,18 @@ struct Block {
 
 thread_local Thread* running = nullptr;
 thread_local jmp_buf scheduler;
+thread_local const void* scheduler_stack = nullptr;
+thread_local std::size_t scheduler_stack_bytes = 0;
 thread_local std::vector<std::unique_ptr<char[]>> stacks;  // of threads that have ended
 thread_local const std::function<void()>* kernel_of_running = nullptr;
 thread_local bool progress = false;  // something happened that others may have waited for
 
 // Jumps, since swapcontext would call the system twice.
 void yield() {
-  if (_setjmp(running->place) == 0) _longjmp(scheduler, 1);
+  Thread& t = *running;
+  leave_stack(t.ended ? nullptr : &t.fake, scheduler_stack, scheduler_stack_bytes);
+  if (_setjmp(t.place) == 0) _longjmp(scheduler, 1);
+  arrive(running->fake);
 }
 
 // All members must come; the last one lets all go on.
@@ -80,6 +114,7 @@ void leave(Meeting& m) {
 }
 
 void entry() {
+  arrive(nullptr, &scheduler_stack, &scheduler_stack_bytes);
   (*kernel_of_running)();
   Thread& t = *running;
   t.ended = true;
@@ -91,6 +126,7 @@ void entry() {
 }
 
 void make_ready(Thread& t) {
+  forget_frames(t.stack.get());
   getcontext(&t.context);
   t.context.uc_stack.ss_sp = t.stack.get();
   t.context.uc_stack.ss_size = stack_bytes;
@@ -168,11 +204,14 @@ struct Grid::State {
   void resume(Thread& t) {
     running = &t;
     kernel_of_running = &kernel;
+    void* fake = nullptr;
+    leave_stack(&fake, t.stack.get(), stack_bytes);
     if (_setjmp(scheduler) == 0) {
       if (t.started) _longjmp(t.place, 1);
       t.started = true;
       setcontext(&t.context);
     }
+    arrive(fake);
     running = nullptr;
     if (t.ended) stacks.push_back(std::move(t.stack));
   }
