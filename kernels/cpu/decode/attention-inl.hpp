@@ -22,8 +22,6 @@ HWY_BEFORE_NAMESPACE();
 namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t most_queries = 4;  // at a time
-
 // Keys and values that come from memory are fetched ahead: between one chunk and the next lie
 // exponentials, over which out-of-order execution does not reach. The distance was measured.
 template <bool FromMemory>
@@ -84,7 +82,8 @@ HWY_INLINE float soften(float* scores, std::size_t tokens, std::uint16_t* probab
   auto peak = hn::LoadU(d, scores);
   for (std::size_t t = lanes; t < chunk; t += lanes) peak = hn::Max(peak, hn::LoadU(d, scores + t));
   const float largest = std::max(found.largest, hn::GetLane(hn::MaxOfLanes(d, peak)));
-  const float shrink = std::exp(found.largest - largest);  // 0 at first
+  // 0 at first
+  const float shrink = largest == found.largest ? 1.0f : std::exp(found.largest - largest);
   auto sum = hn::Zero(d);
   const auto offset = hn::Set(d, largest), least = hn::Set(d, -80.0f);
   for (std::size_t t = 0; t < chunk; t += lanes) {
@@ -169,6 +168,8 @@ HWY_INLINE void attend_chunk(const CacheShape& s, const std::byte* at, std::size
     g += n;
     q.pairs = all.pairs + g * half;
   };
+  for (; !FromMemory && g + 6 <= s.group; step(6))
+    attend_tile<Instruction, FromMemory, 6>(s, at, tokens, q, partials + g * stride);
   for (; g + 4 <= s.group; step(4))
     attend_tile<Instruction, FromMemory, 4>(s, at, tokens, q, partials + g * stride);
   for (; g + 2 <= s.group; step(2))

@@ -21,6 +21,10 @@ namespace limen::kernels {
 
 class Team;
 
+// At a time. Of what comes from memory four are enough to wait for it; what lies in the cache is
+// read again for the next ones, and six fill the registers.
+inline constexpr std::size_t most_queries = 6;
+
 // What a thread found for one query in its piece of a head: the largest score, the sum of the
 // exponentials relative to it, and the values weighted with them, [head_dim].
 struct Partial {

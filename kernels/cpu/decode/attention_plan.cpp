@@ -7,9 +7,10 @@
 namespace limen::kernels {
 
 std::size_t attention_scratch(const CacheShape& shape) {
-  constexpr std::size_t queries = 4;  // at a time: scores in fp32, probabilities in 16 bits
   const std::size_t laid_out = shape.latent() ? chunk * (shape.key_dim() + shape.head_dim) / 2 : 0;
-  return queries * chunk + queries * chunk / 2 + shape.group * shape.key_dim() / 2 + laid_out;
+  return most_queries * chunk +
+         most_queries * chunk / 2 +  // scores in fp32, probabilities in 16 bits
+         shape.group * shape.key_dim() / 2 + laid_out;
 }
 
 void merge_partials(const CacheShape& shape, const float* const* partials, std::size_t count,

@@ -75,7 +75,7 @@ Indexer::Indexer(const IndexShape& shape, std::size_t members)
       selected_(shape.sequences * shape.selected()) {
   for (std::size_t m = 0; m < members; ++m) {
     pieces_.push_back(pieces_of(shape.cache(), m, members));
-    scratch_.emplace_back(4 * chunk + shape.heads * shape.dim / 2);
+    scratch_.emplace_back(most_queries * chunk + shape.heads * shape.dim / 2);
   }
 }
 
