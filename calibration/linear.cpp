@@ -199,8 +199,9 @@ Data attention_data(const Observations& observed) {
     const int shape =
         shapes.try_emplace({group, head_dim}, static_cast<int>(shapes.size())).first->second;
     const double scores = o->number("batch") * o->number("kv_heads") * group * o->number("context");
+    const double width = 2 * head_dim + o->number("rope");  // of a key and a value
     data.products.push_back(
-        {scores, 2 * head_dim, o->bytes(), o->seconds, !o->is("residence", "cached"), shape});
+        {scores, width, o->bytes(), o->seconds, !o->is("residence", "cached"), shape});
   }
   return data;
 }

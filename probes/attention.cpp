@@ -3,7 +3,8 @@
 //
 // Cold: each call takes the next part of the bench's memory, as a step takes the next layer's; a
 // call is a sample, with what several threads found merged, dispatch and join included. Cached: one
-// small cache, again and again: the ceiling of its arithmetic.
+// small cache, again and again: the ceiling of its arithmetic. Of a latent cache (MLA), which a
+// hundred queries share, arithmetic is the ceiling always.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -17,7 +18,7 @@
 namespace limen::probes {
 namespace {
 
-using kernels::CacheShape;
+using kernels::CacheShape, kernels::LatentRows;
 
 struct State {
   Bench& bench;
@@ -27,9 +28,10 @@ struct State {
   kernels::AttentionPlan plan;
   std::size_t part = 0, ring = 0, next = 0;  // bytes of a member in a call; calls in its memory
   std::vector<float> queries{}, results{};
-  double last = 0;
+  std::vector<LatentRows> rows{};  // by call
 
-  std::size_t stride() const { return shape.kv_heads * shape.group * shape.head_dim; }
+  std::size_t stride() const { return shape.kv_heads * shape.group * shape.key_dim(); }
+  std::size_t result_stride() const { return shape.kv_heads * shape.group * shape.head_dim; }
 
   std::string lay_out() {
     for (int m = 0; m < threads; ++m)
@@ -40,18 +42,37 @@ struct State {
                          bench.part(threads));
     const auto* x = static_cast<const float*>(bench.x(kernels::Format::fp32));
     queries.assign(x, x + shape.sequences * stride());
-    results.resize(queries.size());
+    results.resize(shape.sequences * result_stride());
+    if (shape.latent()) find_rows();
     return {};
+  }
+
+  // A chunk of a latent cache is rows, one after another.
+  void find_rows() {
+    rows.assign(
+        ring, {std::vector<const std::uint16_t*>(shape.heads() * shape.chunks()), shape.chunks()});
+    for (std::size_t i = 0; i < ring; ++i)
+      for (int m = 0; m < threads; ++m)
+        for (const kernels::Piece& p : plan.pieces(static_cast<std::size_t>(m)))
+          for (std::size_t c = 0; c < p.chunks; ++c)
+            rows[i].chunks[p.head * shape.chunks() + p.first + c] =
+                reinterpret_cast<const std::uint16_t*>(bench.data(m) + i * part +
+                                                       (p.at + c) * shape.chunk_bytes());
+  }
+
+  void attend(std::size_t m) {
+    if (shape.latent()) {
+      plan.attend(m, rows[next], queries.data(), stride());
+    } else {
+      plan.attend(m, bench.data(static_cast<int>(m)) + next * part, queries.data(), stride());
+    }
   }
 
   void execute(std::int64_t inner) {
     for (std::int64_t i = 0; i < inner; ++i) {
+      bench.team().run(threads, [&](int m) { attend(static_cast<std::size_t>(m)); });
       bench.team().run(threads, [&](int m) {
-        plan.attend(static_cast<std::size_t>(m), bench.data(m) + next * part, queries.data(),
-                    stride());
-      });
-      bench.team().run(threads, [&](int m) {
-        plan.merge(static_cast<std::size_t>(m), results.data(), stride());
+        plan.merge(static_cast<std::size_t>(m), results.data(), result_stride());
       });
       next = next + 1 == ring ? 0 : next + 1;
     }
@@ -78,6 +99,7 @@ Case make(Bench& bench, const CacheShape& shape, int threads, Residence residenc
                   {"context", integer(shape.context)},
                   {"threads", std::int64_t{threads}},
                   {"residence", std::string(residence == Residence::cold ? "cold" : "cached")}};
+  if (shape.latent()) c.parameters["rope"] = integer(shape.rope);
   c.work = kernels::attention_work(shape);
   c.threads = threads;
   if (residence == Residence::cold) c.least_seconds = 0;
@@ -117,6 +139,9 @@ std::vector<Case> cases(Bench& bench) {
     }
     for (const std::size_t batch : {8, 32})
       all.push_back(make(bench, {batch, 8, 4, 128, 512}, threads, Residence::cold));
+    // The latent cache of DeepSeek and Kimi; with less heads, as on one of several ranks.
+    for (const std::size_t group : {32, 128})
+      all.push_back(make(bench, {1, 1, group, 512, 2048, 64, 192}, threads, Residence::cold));
     const auto each = static_cast<std::size_t>(threads);
     for (const std::size_t head_dim : {64, 128})
       all.push_back(make(bench, {1, each, 4, head_dim, 512}, threads, Residence::cached));

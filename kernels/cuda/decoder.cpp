@@ -32,7 +32,6 @@ std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
   for (const LayerShape& l : s.layers) {
     if (l.is_latent()) return "latent attention";
     if (!l.gated) return "a network without gates";
-    if (l.sigmoid) return "sigmoid gates of experts";
     if (l.held > 0) return "experts that stand for others";
     if (l.head_dim != 64 && l.head_dim != 128)
       return fmt::format("heads of {} elements; kernels are built for 64 and 128", l.head_dim);

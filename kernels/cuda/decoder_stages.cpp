@@ -126,7 +126,8 @@ void Decoder::make_stages(Rank& r) {
       product(Op::router, layer.of(Role::router), r.normed, r.scores);
       add(Op::rest, [&r, &d, &k, &shape, n] {
         d.launch(k.choose_experts, {{n}, k.choose_experts.threads}, r.scores.data(),
-                 r.chosen.data(), r.weight.data(), u(shape.experts), u(shape.top_k));
+                 r.chosen.data(), r.weight.data(), u(shape.experts), u(shape.top_k),
+                 shape.sigmoid ? 1u : 0u);
       });
       add(Op::rest, [&r, &d, &k, &layer, &shape, pairs] {
         d.launch(k.order_pairs, {{1}, k.order_pairs.threads}, r.chosen.data(), r.first.data(),

@@ -22,11 +22,12 @@ LIMEN_DEVICE float score_of(uint64_t key) {
 }
 
 // A warp a token: the `top` largest of its scores, largest first, and their softmax among
-// themselves. Keys are unique: the next one is the largest below the last.
+// themselves, or their sigmoids as shares of the sum. Keys are unique: the next one is the largest
+// below the last.
 template <unsigned Threads>
 LIMEN_KERNEL(Threads)
 choose_experts(const float* scores, uint32_t* chosen, float* weights, unsigned experts,
-               unsigned top) {
+               unsigned top, unsigned sigmoid) {
   static_assert(Threads == warp);
   constexpr float log2e = 1.44269504f;
   const float* mine = scores + size_t{block_x()} * experts;
@@ -42,7 +43,9 @@ choose_experts(const float* scores, uint32_t* chosen, float* weights, unsigned e
     }
     last = warp_max(best);
     if (j == 0) largest = score_of(last);
-    const float w = exp2_fast((score_of(last) - largest) * log2e);
+    const float score = score_of(last);
+    const float w = sigmoid ? reciprocal_fast(1 + exp2_fast(-score * log2e))
+                            : exp2_fast((score - largest) * log2e);
     total += w;
     if (thread_x() != 0) continue;
     its[j] = index_of(last);

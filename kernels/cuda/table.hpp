@@ -54,7 +54,7 @@ struct KernelTable {
   Kernel<const float*, Words*, unsigned, unsigned> gate_rows;
   Kernel<const float*, Words*, unsigned> round_message;
   Kernel<Words*, std::size_t, U32, U32, U32> randomize;
-  Kernel<const float*, U32*, float*, unsigned, unsigned> choose_experts;
+  Kernel<const float*, U32*, float*, unsigned, unsigned, unsigned> choose_experts;
   Kernel<const U32*, U32*, U32*, U32*, U32*, unsigned, unsigned, unsigned> order_pairs;
   Kernel<const float*, const U32*, const float*, float*, unsigned, unsigned, unsigned> combine;
   Kernel<const float*, U64*, unsigned, unsigned> largest_logit;

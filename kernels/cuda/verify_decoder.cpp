@@ -22,6 +22,7 @@ std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t r
   shared.experts = 6;
   shared.top_k = 3;
   shared.expert_width = 80 * n;
+  shared.sigmoid = true;
   return {{weights, 136, 66 * n, 1, 70, {dense, dense}},
           {weights, 136, 66 * n, 3, 70, {windowed, experts}},
           {weights, 136, 66 * n, 9, 70, {shared}}};

@@ -150,7 +150,7 @@ TEST(Slice, RefusesWhatDoesNotDivide) {
   auto latent = shapes_to_verify(Format::int8)[3];
   EXPECT_THAT(unsliceable(latent, 2), IsEmpty());
   latent.layers[0].latent.rope = 0;
-  EXPECT_THAT(unsliceable(latent, 1), HasSubstr("rank 48 + 0"));
+  EXPECT_THAT(unsliceable(latent, 1), HasSubstr("rank 64 + 0"));
 }
 
 TEST(Slice, PutsEveryRowOfTheModelSomewhere) {

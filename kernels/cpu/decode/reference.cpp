@@ -285,7 +285,7 @@ std::vector<DecodeShape> shapes_to_verify(Format weights) {
   in_chunks.window = 16;  // 6 of which are seen
   in_chunks.chunked = true;
   LayerShape latent{.query_heads = 4, .width = 256};
-  latent.latent = {.query_rank = 64, .rank = 48, .nope = 32, .rope = 16, .value_dim = 48};
+  latent.latent = {.query_rank = 64, .rank = 64, .nope = 32, .rope = 16, .value_dim = 48};
   LayerShape selected = shared;
   selected.latent = latent.latent;
   selected.latent.index_heads = 5;
