@@ -2,6 +2,7 @@
 // its own, so a GPU stands where a CPU host stands, with one "thread".
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,37 @@ std::map<decltype(std::declval<Key>()(std::declval<Observation>())), const Obser
   return best;
 }
 
+// A collective by the names of the probes that do it: of one process, and of ranks.
+struct Kind {
+  const char *probe, *by_nccl, *of_ranks;
+};
+constexpr Kind collective_kinds[] = {
+    {"mpi.allreduce", "all_reduce", "device.allreduce"},
+    {"mpi.allgather", "all_gather", "device.allgather"},
+    {"mpi.reducescatter", "reduce_scatter", "device.reducescatter"},
+    {"mpi.alltoall", "all_to_all", "device.alltoall"}};
+
+// The fastest way to do it, of one shot, two shots, NCCL and MPI, over as many ranks on as many
+// nodes.
+void take_collective(Observations& to, const Observations& from, const Kind& kind) {
+  Cases ways = from.of(kind.of_ranks);
+  const auto add = [&ways](const Cases& more) {
+    ways.insert(ways.end(), more.begin(), more.end());
+  };
+  add(from.where("gpu.nccl",
+                 [&](const Observation& o) { return o.is("collective", kind.by_nccl); }));
+  if (std::string(kind.probe) == "mpi.allreduce")
+    add(from.where("gpu.allreduce", [](const Observation& o) { return o.is("sent", "graph"); }));
+  for (const auto& [what, o] : fastest(ways, [](const Observation& c) {
+         return std::tuple{integer(c, "ranks"), integer(c, "nodes"), integer(c, "bytes")};
+       })) {
+    const auto [ranks, nodes, bytes] = what;
+    results::Parameters parameters{{"ranks", ranks}, {"bytes", bytes}};
+    if (nodes > 1) parameters["nodes"] = nodes;
+    take(to, *o, kind.probe, std::move(parameters));
+  }
+}
+
 }  // namespace
 
 bool has_gpus(const Observations& observed) {
@@ -45,6 +77,7 @@ Observations as_devices(const Observations& observed) {
   Observations out;
   out.notes = observed.notes;
   out.processing_units = 1;
+  out.of_gpus = true;
   const Cases streams = observed.of("gpu.stream");
   std::int64_t first = 1000;  // the device that every probe ran on
   for (const Observation* o : streams) first = std::min(first, integer(*o, "device"));
@@ -102,23 +135,20 @@ Observations as_devices(const Observations& observed) {
             {"second", integer(*o, "peer")}});
   for (const Observation* o : observed.of("gpu.barrier"))
     take(out, *o, "sync.barrier", {{"threads", integer(*o, "blocks")}});
-  // The fastest way to do it: one shot, two shots, NCCL.
-  Cases reduces =
-      observed.where("gpu.allreduce", [](const Observation& o) { return o.is("sent", "graph"); });
-  const Cases by_nccl = observed.where(
-      "gpu.nccl", [](const Observation& o) { return o.is("collective", "all_reduce"); });
-  reduces.insert(reduces.end(), by_nccl.begin(), by_nccl.end());
-  for (const auto& [what, o] : fastest(reduces, [](const Observation& c) {
-         return std::pair{integer(c, "ranks"), integer(c, "bytes")};
-       }))
-    take(out, *o, "mpi.allreduce", {{"ranks", what.first}, {"bytes", what.second}});
   for (const Observation* o : observed.of("gpu.fma"))
     take(out, *o, "compute.fma", {{"type", o->word("type")}, {"threads", std::int64_t{1}}});
   for (const Observation* o : observed.of("gpu.energy")) out.all.push_back(*o);
-  const Cases hops = observed.of("gpu.peer");
+  for (const Kind& kind : collective_kinds) take_collective(out, observed, kind);
+  // Within a node the copy itself, where it was measured; between nodes what MPI makes of it.
+  const Cases copies = observed.of("gpu.peer");
   for (const auto& [bytes, o] :
-       fastest(hops, [](const Observation& c) { return integer(c, "bytes"); }))
+       fastest(copies, [](const Observation& c) { return integer(c, "bytes"); }))
     take(out, *o, "mpi.pingpong", {{"ranks", std::int64_t{2}}, {"bytes", bytes}});
+  for (const Observation* o : observed.of("device.pingpong")) {
+    results::Parameters parameters{{"ranks", std::int64_t{2}}, {"bytes", integer(*o, "bytes")}};
+    if (o->number("nodes") > 1) parameters["nodes"] = integer(*o, "nodes");
+    if (copies.empty() || o->number("nodes") > 1) take(out, *o, "mpi.pingpong", parameters);
+  }
   return out;
 }
 

@@ -88,8 +88,9 @@ struct Spread {
 Spread spread(const NetworkEstimate& e) { return {e.low / e.seconds, e.high / e.seconds}; }
 
 // Laws for numbers of ranks between the largest measured and what the node has.
-void add_beyond(Draft& draft, const NetworkLaw& law, std::vector<model::CollectivePiece>& laws) {
-  const int node = draft.machine.ranks_per_device, most = static_cast<int>(law.most_ranks());
+void add_beyond(Draft& draft, const NetworkLaw& law, int node,
+                std::vector<model::CollectivePiece>& laws) {
+  const int most = static_cast<int>(law.most_ranks());
   std::string source = draft.source;
   draft.source += fmt::format(", extrapolated from {} ranks", most);
   std::vector<int> counts;
@@ -180,7 +181,8 @@ void check_composition(const Observations& observed, Draft& draft) {
     std::vector<double> errors;
     for (const Observation* o : at_level(observed, c.probe, Level::several)) {
       const int ranks = static_cast<int>(o->number("ranks"));
-      if (ranks != static_cast<int>(o->number("nodes")) * draft.machine.ranks_per_device) continue;
+      if (ranks != static_cast<int>(o->number("nodes")) * model::node_ranks(draft.machine))
+        continue;
       const auto bytes = model::bytes(o->number("bytes"));
       const auto law = model::collective_law(draft.machine, c.kind, ranks, bytes);
       errors.push_back((law.alpha + law.beta * bytes).in(model::seconds) / o->seconds - 1);
@@ -194,8 +196,8 @@ void fit_between_nodes(const Observations& observed, Draft& draft, const Network
   for (const Observation& o : observed.all)
     if (o.probe.rfind("mpi.", 0) == 0) nodes = std::max(nodes, o.number("nodes"));
   if (nodes < 2) return;
-  draft.machine.devices = static_cast<int>(nodes);
-  draft.machine.devices_per_node = 1;
+  draft.machine.devices_per_node = observed.of_gpus ? draft.machine.devices : 1;
+  draft.machine.devices = static_cast<int>(nodes) * draft.machine.devices_per_node;
   draft.notes.push_back(fmt::format(
       "{:.0f} nodes were seen, and are taken to be like the one that was probed", nodes));
   if (law) {
@@ -212,6 +214,7 @@ void fit_between_nodes(const Observations& observed, Draft& draft, const Network
 }  // namespace
 
 void fit_network(const Observations& observed, Draft& draft) {
+  const int node = observed.of_gpus ? draft.machine.devices : draft.machine.ranks_per_device;
   std::optional<NetworkLaw> between_nodes;
   for (const Collective& c : collectives) {
     std::optional<NetworkLaw> within;
@@ -227,7 +230,7 @@ void fit_network(const Observations& observed, Draft& draft) {
     }
     if (!within) continue;
     for_each_collective(draft.machine, [&](const std::string& key, auto& laws) {
-      if (key == c.key) add_beyond(draft, *within, laws);
+      if (key == c.key) add_beyond(draft, *within, node, laws);
     });
   }
   fit_between_nodes(observed, draft, between_nodes ? &*between_nodes : nullptr);

@@ -32,6 +32,7 @@ struct Observations {
   std::vector<Observation> all;
   std::vector<std::string> notes;  // what was left out, and why
   int processing_units = 0;        // used by the runs; 0: unknown
+  bool of_gpus = false;            // a device is a GPU, several of them in a node; else a host
 
   using Cases = std::vector<const Observation*>;
   template <class F>

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "probes/mpi_names.hpp"
 #include "results/statistics.hpp"
 #include "results/text.hpp"
 
@@ -51,7 +52,7 @@ void add_job(const std::filesystem::path& run_directory, results::Provenance& pr
 
 void add_ranks(const results::Run& run, probes::ProbeReport& report) {
   for (const auto& m : run.measurements) {
-    if (m.probe.rfind("mpi.", 0) != 0 || m.parameters.count("timing") > 0) continue;
+    if (!probes::is_between_ranks(m.probe) || m.parameters.count("timing") > 0) continue;
     ++report.cases;
     if (const auto* samples = std::get_if<results::Samples>(&m.outcome)) {
       const bool done = samples->stop == "settled" || samples->stop == "verified";

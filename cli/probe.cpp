@@ -95,6 +95,7 @@ Exit measure(Arguments& a, const CLI::App& command) {
     add_job(directory, provenance);
     report.interrupted = provenance.interrupted;
     add_ranks(run, report);
+    if (!what.of_us && report.cases == report.skipped) report.nothing_ran = true;
     for (std::string& line : compared_with_barriers(run)) report.notes.push_back(std::move(line));
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

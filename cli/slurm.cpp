@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,8 @@ namespace limen::cli {
 namespace {
 
 struct Arguments {
-  int nodes = 1, gpus = 0, array = 0, ranks_per_node = 1;
+  int nodes = 1, gpus = 0, array = 0;
+  std::optional<int> ranks_per_node;
   bool quick = false, json = false;
   std::string time, grace = "2min", budget, partition, account, limen;
 };
@@ -52,7 +54,8 @@ mkdir -p "$results/nodes" || exit 1
 run srun --mpi=none --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \
   --cpu-bind=none --kill-on-bad-exit=0 "$limen" probe --per-host --resume "$results/nodes" "${options[@]}"
 
-# 2. Collectives over 2, 4, 8 ... ranks: growing sets of nodes. Other nodes are another network.
+# 2. Collectives over 2, 4, 8 ... ranks: growing sets of nodes. Other nodes are another network. With GPUs each rank has
+# one, and they exchange their memory, too.
 network=$results/network-$(printf '%s' "$SLURM_JOB_NODELIST" | cksum | cut -d ' ' -f 1)
 ranks=$((SLURM_JOB_NUM_NODES * ranks_per_node))
 hosts=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
@@ -158,10 +161,11 @@ void check_count(const char* option, int value, int least) {
 }
 
 std::string script(const Arguments& a) {
+  const int ranks_per_node = a.ranks_per_node.value_or(std::max(1, a.gpus));
   check_count("--nodes", a.nodes, 1);
   check_count("--gpus", a.gpus, 0);
   check_count("--array", a.array, 0);
-  check_count("--ranks-per-node", a.ranks_per_node, 1);
+  check_count("--ranks-per-node", ranks_per_node, 1);
   check_word("--partition", a.partition);
   check_word("--account", a.account);
   const double grace = std::ceil(positive_seconds("--grace", a.grace));
@@ -189,7 +193,7 @@ std::string script(const Arguments& a) {
   const auto directive = [&out](const std::string& text) { out += "#SBATCH --" + text + "\n"; };
   directive("job-name=limen");
   directive(fmt::format("nodes={}", a.nodes));
-  directive(fmt::format("ntasks-per-node={}", a.ranks_per_node));
+  directive(fmt::format("ntasks-per-node={}", ranks_per_node));
   directive("exclusive");
   directive("mem=0");
   if (a.gpus > 0) directive(fmt::format("gpus-per-node={}", a.gpus));
@@ -203,8 +207,8 @@ std::string script(const Arguments& a) {
   directive(a.array > 0 ? "output=limen-%A_%a.log" : "output=limen-%j.log");
   out += fmt::format("results=${{1:-$PWD/limen-${}}}\n",
                      a.array > 0 ? "SLURM_ARRAY_JOB_ID" : "SLURM_JOB_ID");
-  out += fmt::format("limen={}\nranks_per_node={}\noptions=({}{})\n", quoted(limen),
-                     a.ranks_per_node, a.quick ? "--quick" : "",
+  out += fmt::format("limen={}\nranks_per_node={}\noptions=({}{})\n", quoted(limen), ranks_per_node,
+                     a.quick ? "--quick" : "",
                      a.budget.empty() ? "" : " --budget " + quoted(a.budget));
   return out + body + (a.array > 0 ? report_of_one : report_of_all);
 }
@@ -216,8 +220,8 @@ void add_slurm(CLI::App& app, Exit& code) {
   auto* sub = app.add_subcommand(
       "slurm", "Print a batch script that calibrates nodes of a Slurm cluster (submits nothing)");
   sub->add_option("--nodes", a->nodes, "Nodes of the job")->capture_default_str();
-  sub->add_option("--ranks-per-node", a->ranks_per_node, "Ranks a node in the collectives")
-      ->capture_default_str();
+  sub->add_option("--ranks-per-node", a->ranks_per_node,
+                  "Ranks a node in the collectives (default: one for each GPU, or one)");
   sub->add_option("--gpus", a->gpus, "GPUs a node (default: none)");
   sub->add_option("--array", a->array,
                   "A job array instead, of so many single nodes; a node that gets two of them is "

@@ -36,7 +36,7 @@ struct Arguments {
   std::vector<std::string> machines, against;
   double memory_share = 0.4;
   probes::DecodeOptions options;
-  bool quick = false, json = false;
+  bool quick = false, json = false, processes = false;
 };
 
 std::vector<std::size_t> counts(const char* option, const std::vector<std::string>& words,
@@ -103,15 +103,17 @@ double free_bytes(probes::GpuBench* bench) {
 
 // Probes and calibrates this machine (its GPUs, or its CPUs), with what a decode needs; the run is
 // kept among the others.
-model::Machine calibrated_here(bool quick, bool on_gpus) {
+model::Machine calibrated_here(bool quick, bool on_gpus, const std::string& exchange) {
   probes::PlanOptions plan;
   plan.quick = quick;
   plan.seconds = quick ? 30 : 120;
   plan.names = {"memory.stream", "sync.pingpong", "sync.barrier", "gemv",
                 "gemm",          "attention",     "compute.fma"};
   if (on_gpus)
-    plan.names = {"gpu.stream",    "gpu.latency", "gpu.gemv",     "gpu.gemm",
-                  "gpu.attention", "gpu.launch",  "gpu.pingpong", "gpu.allreduce"};
+    plan.names = {"gpu.stream",    "gpu.latency",
+                  "gpu.gemv",      "gpu.gemm",
+                  "gpu.attention", "gpu.launch",
+                  "gpu.pingpong",  exchange == "nccl" ? "gpu.nccl" : "gpu.allreduce"};
   auto provenance = probes::describe(plan.seed);
   auto writer = new_run("", provenance);
   const auto directory = writer.directory();
@@ -130,6 +132,18 @@ model::Machine calibrated_here(bool quick, bool on_gpus) {
   const auto calibration = calibration::calibrate({results::load_run(directory)}, provenance.host);
   for (const auto& w : calibration.notes) fmt::print(stderr, "limen: {}\n", w);
   return calibration.machine;
+}
+
+// Tensor-parallel over `tp` ranks; on the GPUs of the bench, if there is one.
+std::vector<std::vector<probes::DecodeTimes>> decode(const Arguments& a, probes::GpuBench* bench,
+                                                     const std::vector<probes::DecodeOrder>& orders,
+                                                     std::size_t tp, std::string& note) {
+  if (bench == nullptr) return probes::decode_here(orders, a.options, static_cast<int>(tp), note);
+  if (!a.processes || tp == 1 || tp > bench->devices().size())
+    return probes::decode_on_gpus(*bench, orders, a.options, tp, note);
+  probes::DecodeOptions options = a.options;
+  for (std::size_t i = 0; i < tp; ++i) options.gpus.push_back(bench->devices()[i].number());
+  return probes::decode_here(orders, options, static_cast<int>(tp), note);
 }
 
 struct Asked {  // an order, and what it stands for
@@ -173,7 +187,8 @@ Exit run(const Arguments& a) {
   std::vector<model::Machine> machines;
   for (const auto& name : a.machines) machines.push_back(cards::find_machine(name));
   const auto bench = a.against.empty() ? gpus(a) : nullptr;
-  if (machines.empty()) machines.push_back(calibrated_here(a.quick, bench != nullptr));
+  if (machines.empty())
+    machines.push_back(calibrated_here(a.quick, bench != nullptr, a.options.exchange));
   for (const model::Machine& m : machines) {
     for (model::Format f : formats) {
       if (m.law(f).known()) continue;
@@ -203,8 +218,7 @@ Exit run(const Arguments& a) {
     std::vector<probes::DecodeOrder> orders;
     for (const Asked* x : those) orders.push_back(x->order);
     std::string note;
-    const auto times = bench ? probes::decode_on_gpus(*bench, orders, a.options, tp, note)
-                             : probes::decode_here(orders, a.options, static_cast<int>(tp), note);
+    const auto times = decode(a, bench.get(), orders, tp, note);
     if (!note.empty()) fmt::print(stderr, "limen: tp {}: {}\n", tp, note);
     for (std::size_t i = 0; i < times.size(); ++i) {
       for (std::size_t k = 0; k < times[i].size(); ++k)
@@ -253,6 +267,12 @@ void add_verify(CLI::App& app, Exit& code) {
                   "cpu, gpu, or auto: the GPUs if one can be used, else the CPU")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "cpu", "gpu"}));
+  sub->add_option("--exchange", a->options.exchange,
+                  "How GPUs add up: own (all-reduce over each other's memory) or nccl")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"own", "nccl"}));
+  sub->add_flag("--processes", a->processes,
+                "On GPUs: a process for each (MPI ranks of this host), not one for all");
   sub->add_option("--against", a->against,
                   "Output of llama-bench on this machine: hold the prediction against it instead")
       ->delimiter(',');

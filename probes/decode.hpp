@@ -36,6 +36,10 @@ struct DecodeOptions {
   double visit_seconds = 0.5;
   int visits = 2;
   std::uint64_t seed = 1;
+  // Of GPUs: exchanges by "own" kernels or by "nccl", and a process for each of these devices, by
+  // their numbers. Empty: the CPU, or one process for all.
+  std::string exchange = "own";
+  std::vector<int> gpus{};
 };
 
 // Of one visit to a point; layers scaled out to the whole model.

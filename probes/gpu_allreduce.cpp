@@ -23,7 +23,7 @@ struct State {
   std::unique_ptr<gpu::Peers> peers{};
   std::vector<gpu::Memory<U32>> data{}, out{};
   std::vector<std::unique_ptr<gpu::Stopwatch>> watches{};
-  std::vector<std::unique_ptr<gpu::CapturedGraph>> graphs{};
+  std::unique_ptr<gpu::CapturedGraph> captured{};
   bool set_up = false;
 
   U32 word(std::size_t rank, std::size_t i) const {  // small integers: sums are exact
@@ -49,10 +49,10 @@ struct State {
     }
     peers->set_up(kind, bytes);
     if (!graph) return;
-    for (std::size_t r = 0; r < devices.size(); ++r)
-      graphs.push_back(std::make_unique<gpu::CapturedGraph>(*devices[r], [&] {
-        for (std::int64_t i = 0; i < graph_length; ++i) send(r, 1);
-      }));
+    captured = std::make_unique<gpu::CapturedGraph>(devices, [&] {
+      for (std::int64_t i = 0; i < graph_length; ++i)
+        for (std::size_t r = 0; r < devices.size(); ++r) send(r, 1);
+    });
   }
   void send(std::size_t rank, U32 calls) {
     peers->send(rank, data[rank].data(), out[rank].data(), calls,
@@ -63,8 +63,7 @@ struct State {
     const std::int64_t graphs_of_each = (inner + graph_length - 1) / graph_length;
     for (auto& watch : watches) watch->start();
     if (graph) {
-      for (std::int64_t g = 0; g < graphs_of_each; ++g)
-        for (auto& each : graphs) each->launch();
+      for (std::int64_t g = 0; g < graphs_of_each; ++g) captured->launch();
       peers->sent_again(static_cast<U32>(graphs_of_each * graph_length));
     } else {
       for (std::size_t r = 0; r < devices.size(); ++r) send(r, static_cast<U32>(inner));

@@ -12,15 +12,6 @@ namespace {
 
 constexpr std::size_t mib = std::size_t{1} << 20;
 
-// A device that cannot run one small kernel is no use, whatever it says of itself.
-void try_out(const gpu::Device& device) {
-  const auto count = gpu::upload(device, std::vector<gpu::U32>{7});
-  const auto& kernel = device.kernels().nothing;
-  device.launch(kernel, {{1}, kernel.threads}, count.data());
-  if (gpu::download(device, count.data(), 1)[0] != 8)
-    throw gpu::DeviceError("a kernel that counts to one does not", 999);
-}
-
 std::string why_left_out(const gpu::DeviceError& e, const std::string& device) {
   constexpr int no_kernel_image = 209, unsupported_ptx = 222;
   const bool no_code = e.code() == no_kernel_image || e.code() == unsupported_ptx;
@@ -32,10 +23,19 @@ std::string why_left_out(const gpu::DeviceError& e, const std::string& device) {
 
 }  // namespace
 
+void try_out(const gpu::Device& device) {
+  const auto count = gpu::upload(device, std::vector<gpu::U32>{7});
+  const auto& kernel = device.kernels().nothing;
+  device.launch(kernel, {{1}, kernel.threads}, count.data());
+  if (gpu::download(device, count.data(), 1)[0] != 8)
+    throw gpu::DeviceError("a kernel that counts to one does not", 999);
+}
+
 GpuBench::GpuBench(const GpuExtent& extent, std::unique_ptr<gpu::Backend> backend)
     : extent_(extent), backend_(std::move(backend)), nvml_(extent.nvml) {
   const int count = backend_->devices();
   for (int i = 0; i < count; ++i) {
+    if (extent_.only >= 0 && i != extent_.only) continue;  // others are not even touched
     std::string name = fmt::format("GPU {}", i);
     try {
       gpu::Device device(*backend_, i);

@@ -21,6 +21,7 @@ struct GpuExtent {
   std::uint64_t seed = 1;
   double memory_share = 0.5;  // of what is free on a device
   const char* nvml = Nvml::usual;
+  int only = -1;              // this device alone, by its number; -1: all
 };
 
 class GpuBench {
@@ -63,6 +64,9 @@ class GpuBench {
   std::map<std::string, std::string> verified_;
   Nvml nvml_;
 };
+
+// A device that cannot run one small kernel is no use, whatever it says of itself: DeviceError.
+void try_out(const gpu::Device& device);
 
 // A case on one device. Whatever fails becomes an outcome: out of memory is Skipped, anything else
 // that the device refuses is Invalid.

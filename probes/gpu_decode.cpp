@@ -23,11 +23,16 @@ using Clock = std::chrono::steady_clock;
 constexpr double least_seconds = 5e-3;  // of a sample, by the devices' clocks
 constexpr unsigned most_repeats = 200;
 
-// The devices of a job.
+// The devices of a job, or one of them, the others being those of other processes: whatever is
+// decided by time is decided together.
 struct Job {
   GpuBench& bench;
-  std::vector<const gpu::Device*> devices{};
+  gpu::DeviceRanks ranks;
+  gpu::ExchangeBy by;
+  DecodeRank together{};
+  const std::vector<const gpu::Device*>& devices = ranks.devices;
 
+  bool any(bool here) const { return together.most(here ? 1 : 0) > 0; }
   bool emulated() const { return devices[0]->properties().emulated; }
   bool disturbed() const {
     return std::any_of(devices.begin(), devices.end(), [&](const gpu::Device* d) {
@@ -53,7 +58,7 @@ struct Job {
       }
       least = std::min(least, results::median_of(std::move(rates)));
     }
-    return least;
+    return -together.most(-least);
   }
 };
 
@@ -77,18 +82,19 @@ Groups groups_of(const std::vector<LayerScale>& scales) {
 
 // One step, scaled out to the whole model. Apart, the groups may take more or less than in the one
 // graph of the step, whose time is what counts.
-OpSeconds sample(gpu::Decoder& decoder, const std::vector<std::uint32_t>& tokens, unsigned repeats,
-                 const Groups& groups) {
-  const double total = decoder.time_step(tokens, repeats);
+OpSeconds sample(const Job& job, gpu::Decoder& decoder, const std::vector<std::uint32_t>& tokens,
+                 unsigned repeats, const Groups& groups) {
+  const double total = job.together.most(decoder.time_step(tokens, repeats));
   OpSeconds out{};
   double apart = 0, scaled = 0, others = 0;
   for (const auto& [scale, blocks] : groups) {
-    const double together = decoder.time(blocks, {}, repeats);
-    apart += together;
-    scaled += scale * together;
+    const double whole = job.together.most(decoder.time(blocks, {}, repeats));
+    apart += whole;
+    scaled += scale * whole;
     for (std::size_t i = 0; i < out.size(); ++i) {
       if (static_cast<Op>(i) == Op::rest) continue;
-      const double time = scale * decoder.time(blocks, static_cast<Op>(i), repeats);
+      const double time =
+          scale * job.together.most(decoder.time(blocks, static_cast<Op>(i), repeats));
       out[i] += time;
       others += time;
     }
@@ -110,20 +116,22 @@ DecodeVisit visit(Job& job, gpu::Decoder& decoder, const DecodeOrder& order,
   const Groups groups = groups_of(order.scales);
   DecodeVisit found;
   found.emulated = job.emulated();
-  found.memories = job.devices.size();
+  found.memories = job.ranks.ranks;
   const double before = job.read_rate();
   other_tokens();
-  const unsigned repeats = found.emulated ? 1 : repeats_for(decoder.time_step(tokens, 1));
+  const unsigned repeats =
+      found.emulated ? 1 : repeats_for(job.together.most(decoder.time_step(tokens, 1)));
   const auto start = Clock::now();
   const auto since = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (;;) {
     const std::size_t n = found.samples.size();
-    if (n >= most || (n >= least && since() > options.visit_seconds) ||
-        since() > 6 * options.visit_seconds + 5 || (found.emulated && n > 0) || Interrupt::asked())
+    if (job.any(n >= most || (n >= least && since() > options.visit_seconds) ||
+                since() > 6 * options.visit_seconds + 5 || (found.emulated && n > 0) ||
+                Interrupt::asked()))
       break;
     other_tokens();
-    const OpSeconds s = sample(decoder, tokens, repeats, groups);
-    if (job.disturbed()) {
+    const OpSeconds s = sample(job, decoder, tokens, repeats, groups);
+    if (job.any(job.disturbed())) {
       ++found.disturbed;
       continue;
     }
@@ -139,19 +147,61 @@ DecodeVisit visit(Job& job, gpu::Decoder& decoder, const DecodeOrder& order,
 std::vector<DecodeTimes> time_order(Job& job, const DecodeOrder& order,
                                     const DecodeOptions& options) {
   const auto& wrong = job.bench.verified(
-      fmt::format("decode {} {}", kernels::name(order.shape.weights), job.devices.size()),
-      [&] { return gpu::verify_decode(job.devices, order.shape.weights); });
+      fmt::format("decode {} {} {}", kernels::name(order.shape.weights), job.ranks.ranks,
+                  gpu::name(job.by)),
+      [&] { return gpu::verify_decode(job.ranks, order.shape.weights, job.by); });
   if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
   auto shape = order.shape;
   shape.sequences = shape.context = 1;
-  gpu::Decoder decoder(job.devices, shape, gpu::Decoder::Fill::random,
-                       static_cast<std::uint32_t>(options.seed));
+  gpu::Decoder decoder(job.ranks, shape, gpu::Decoder::Fill::random,
+                       static_cast<std::uint32_t>(options.seed), job.by);
   std::vector<DecodeTimes> all(order.points.size());
   for (int v = 0; v < options.visits; ++v)
     for (const std::size_t i :
          shuffled(order.points.size(), options.seed, static_cast<std::uint64_t>(v)))
       all[i].push_back(visit(job, decoder, order, order.points[i], options));
+  decoder.close();
   return all;
+}
+
+std::vector<std::vector<DecodeTimes>> time_orders(Job& job, const std::vector<DecodeOrder>& orders,
+                                                  const DecodeOptions& options) {
+  const Interrupt interrupt;
+  std::vector<std::vector<DecodeTimes>> all;
+  for (const DecodeOrder& order : orders) {
+    if (job.any(Interrupt::asked())) throw Error("interrupted", Exit::failed);
+    all.push_back(time_order(job, order, options));
+  }
+  return all;
+}
+
+gpu::ExchangeBy exchange_by(const DecodeOptions& options) {
+  return options.exchange == "nccl" ? gpu::ExchangeBy::nccl : gpu::ExchangeBy::own;
+}
+
+[[noreturn]] void fail(const gpu::DeviceError& e) {
+  if (e.out_of_memory())
+    throw Error(fmt::format("{}; take a smaller --memory-share, batch or context", e.what()),
+                Exit::unfit);
+  throw Error(fmt::format("a decode step on GPUs failed: {}; `limen probe gpu --verify` checks "
+                          "kernel by kernel",
+                          e.what()),
+              Exit::failed);
+}
+
+// Why these devices cannot do it together, or empty.
+std::string not_together(const std::vector<const gpu::Device*>& devices, gpu::ExchangeBy by) {
+  if (by == gpu::ExchangeBy::nccl) {
+    std::string why;
+    const auto nccl = devices.size() > 1 ? gpu::Nccl::open(devices, why) : nullptr;
+    return nccl && !nccl->can_be_captured() ? "this NCCL cannot be captured in a graph" : why;
+  }
+  for (const auto* d : devices)
+    for (const auto* peer : devices)
+      if (d != peer && !d->backend().can_reach(d->number(), peer->number()))
+        return fmt::format("device {} cannot reach the memory of device {}", d->number(),
+                           peer->number());
+  return {};
 }
 
 }  // namespace
@@ -164,32 +214,31 @@ std::vector<std::vector<DecodeTimes>> decode_on_gpus(GpuBench& bench,
     note = fmt::format("left out: {} GPUs can be used here", bench.devices().size());
     return {};
   }
-  Job job{bench};
-  for (std::size_t i = 0; i < ranks; ++i) job.devices.push_back(&bench.devices()[i]);
-  const Interrupt interrupt;
-  std::vector<std::vector<DecodeTimes>> all;
+  std::vector<const gpu::Device*> devices;
+  for (std::size_t i = 0; i < ranks; ++i) devices.push_back(&bench.devices()[i]);
   try {
-    for (const auto* d : job.devices)
-      for (const auto* peer : job.devices)
-        if (d != peer && !d->backend().can_reach(d->number(), peer->number())) {
-          note = fmt::format("left out: device {} cannot reach the memory of device {}",
-                             d->number(), peer->number());
-          return {};
-        }
-    for (const DecodeOrder& order : orders) {
-      if (Interrupt::asked()) throw Error("interrupted", Exit::failed);
-      all.push_back(time_order(job, order, options));
+    if (const auto why = not_together(devices, exchange_by(options)); !why.empty()) {
+      note = "left out: " + why;
+      return {};
     }
+    Job job{bench, devices, exchange_by(options)};
+    return time_orders(job, orders, options);
   } catch (const gpu::DeviceError& e) {
-    if (e.out_of_memory())
-      throw Error(fmt::format("{}; take a smaller --memory-share, batch or context", e.what()),
-                  Exit::unfit);
-    throw Error(fmt::format("a decode step on GPUs failed: {}; `limen probe gpu --verify` checks "
-                            "kernel by kernel",
-                            e.what()),
-                Exit::failed);
+    fail(e);
   }
-  return all;
+}
+
+std::vector<std::vector<DecodeTimes>> decode_as_gpu_rank(GpuBench& bench,
+                                                         const std::vector<DecodeOrder>& orders,
+                                                         const DecodeOptions& options,
+                                                         const DecodeRank& rank,
+                                                         gpu::Meeting& others) {
+  try {
+    Job job{bench, {bench.devices()[0], rank.rank, rank.ranks, others}, exchange_by(options), rank};
+    return time_orders(job, orders, options);
+  } catch (const gpu::DeviceError& e) {
+    fail(e);
+  }
 }
 
 }  // namespace limen::probes

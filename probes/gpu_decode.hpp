@@ -6,17 +6,26 @@
 // throttled or shared is left out.
 #pragma once
 
+#include "kernels/cuda/device_ranks.hpp"
 #include "probes/decode.hpp"
 #include "probes/gpu_bench.hpp"
 
 namespace limen::probes {
 
 // All orders on the first `ranks` devices of the bench. An entry for each order; `note` says why
-// there is none (too few devices, which cannot reach each other), or is empty. Error if a check or
-// a device fails, or if there is too little memory.
+// there is none (too few devices, which cannot reach each other; no NCCL), or is empty. Error if a
+// check or a device fails, or if there is too little memory.
 std::vector<std::vector<DecodeTimes>> decode_on_gpus(GpuBench& bench,
                                                      const std::vector<DecodeOrder>& orders,
                                                      const DecodeOptions& options,
                                                      std::size_t ranks, std::string& note);
+
+// The same by a rank that is a process, on the one device of its bench. Collective; all get the
+// same times, of the slowest.
+std::vector<std::vector<DecodeTimes>> decode_as_gpu_rank(GpuBench& bench,
+                                                         const std::vector<DecodeOrder>& orders,
+                                                         const DecodeOptions& options,
+                                                         const DecodeRank& rank,
+                                                         gpu::Meeting& others);
 
 }  // namespace limen::probes

@@ -13,16 +13,16 @@ namespace {
 
 using kernels::mpi::BlockKind;
 
-const BlockKind* block_kind(const std::string& probe) {
-  return probe == "mpi.allgather"       ? &kernels::mpi::all_gather
-         : probe == "mpi.reducescatter" ? &kernels::mpi::reduce_scatter
-         : probe == "mpi.alltoall"      ? &kernels::mpi::all_to_all
-         : probe == "mpi.broadcast"     ? &kernels::mpi::broadcast
-                                        : nullptr;
-}
+// "allreduce" of "mpi.allreduce", and of "device.allreduce".
+std::string what_of(const std::string& probe) { return probe.substr(probe.find('.') + 1); }
 
-bool of_two_ranks(const std::string& probe) {
-  return probe == "mpi.pingpong" || probe == "mpi.exchange";
+const BlockKind* block_kind(const std::string& probe) {
+  const std::string what = what_of(probe);
+  return what == "allgather"       ? &kernels::mpi::all_gather
+         : what == "reducescatter" ? &kernels::mpi::reduce_scatter
+         : what == "alltoall"      ? &kernels::mpi::all_to_all
+         : what == "broadcast"     ? &kernels::mpi::broadcast
+                                   : nullptr;
 }
 
 void add_sizes(const std::string& probe, const RankSubset& subset, bool quick,
@@ -48,6 +48,11 @@ results::Parameters MpiCase::parameters() const {
   if (bytes > 0) result["bytes"] = bytes;
   if (subset.nodes > 1) result["nodes"] = std::int64_t{subset.nodes};
   if (subset.sockets > 1) result["sockets"] = std::int64_t{subset.sockets};
+  if (devices != nullptr) {
+    result["memory"] = std::string("device");
+    result["by"] = by;
+    result["sent"] = sent;
+  }
   return result;
 }
 
@@ -59,26 +64,40 @@ results::Parameters MpiCase::between_barriers() const {
 
 bool MpiCase::has_barrier_method() const {
   constexpr std::int64_t most = 1 << 20;  // beyond, a barrier is little beside the message
-  return !of_two_ranks(probe) && bytes <= most;
+  return devices == nullptr && !of_two_ranks(probe) && bytes <= most;
 }
 
 model::Work MpiCase::work() const {
   const auto size = static_cast<std::size_t>(bytes);
-  if (const BlockKind* kind = block_kind(probe))
-    return kernels::mpi::Blocks::claim(*kind, size, ranks());
-  if (probe == "mpi.allreduce") return kernels::mpi::AllReduce::claim(size, ranks());
-  if (of_two_ranks(probe)) return kernels::mpi::PingPong::claim(size);
-  return kernels::mpi::Barrier::claim();
+  model::Work work = kernels::mpi::Barrier::claim();
+  if (const BlockKind* kind = block_kind(probe)) {
+    work = kernels::mpi::Blocks::claim(*kind, size, ranks());
+  } else if (what_of(probe) == "allreduce") {
+    work = kernels::mpi::AllReduce::claim(size, ranks());
+  } else if (of_two_ranks(probe)) {
+    work = kernels::mpi::PingPong::claim(size);
+  }
+  // MPI adds fp32, the others bf16: twice as many numbers.
+  if (devices != nullptr && by != "MPI") work.flops = work.flops * 2.0;
+  return work;
 }
 
 std::unique_ptr<kernels::mpi::Operation> MpiCase::operation(MPI_Comm comm) const {
-  const auto size = static_cast<std::size_t>(bytes);
-  if (const BlockKind* kind = block_kind(probe))
-    return std::make_unique<kernels::mpi::Blocks>(*kind, comm, size);
-  if (probe == "mpi.allreduce") return std::make_unique<kernels::mpi::AllReduce>(comm, size);
-  if (probe == "mpi.pingpong") return std::make_unique<kernels::mpi::PingPong>(comm, size);
-  if (probe == "mpi.exchange") return std::make_unique<kernels::mpi::Exchange>(comm, size);
-  return std::make_unique<kernels::mpi::Barrier>(comm);
+  return devices != nullptr ? devices->operation(*this, comm)
+                            : by_library(*this, comm, kernels::mpi::host_memory());
+}
+
+std::unique_ptr<kernels::mpi::Operation> by_library(const MpiCase& c, MPI_Comm comm,
+                                                    kernels::mpi::Memory& memory) {
+  using namespace kernels::mpi;
+  const auto size = static_cast<std::size_t>(c.bytes);
+  const std::string what = what_of(c.probe);
+  if (const BlockKind* kind = block_kind(c.probe))
+    return std::make_unique<Blocks>(*kind, comm, size, memory);
+  if (what == "allreduce") return std::make_unique<AllReduce>(comm, size, library_sum, memory);
+  if (what == "pingpong") return std::make_unique<PingPong>(comm, size, memory);
+  if (what == "exchange") return std::make_unique<Exchange>(comm, size, memory);
+  return std::make_unique<Barrier>(comm);
 }
 
 std::vector<std::int64_t> message_sizes(int step) {

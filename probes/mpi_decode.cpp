@@ -8,9 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/cpu/team.hpp"
+#include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/mpi/allreduce.hpp"
 #include "model/error.hpp"
+#include "probes/gpu_decode.hpp"
 #include "probes/mpi_facts.hpp"
+#include "probes/mpi_meeting.hpp"
 #include "probes/topology.hpp"
 
 namespace limen::kernels {
@@ -32,8 +35,9 @@ using nlohmann::json;
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodePoint, sequences, context)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerScale, attention, network)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOrder, shape, scales, points)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOptions, visit_seconds, visits, seed)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, samples, experts_read, disturbed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOptions, visit_seconds, visits, seed, exchange, gpus)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, samples, experts_read, disturbed,
+                                   memories, emulated)
 
 namespace {
 
@@ -70,25 +74,54 @@ std::vector<std::vector<DecodeTimes>> read_decode_times(const std::filesystem::p
   return json::parse(in).get<std::vector<std::vector<DecodeTimes>>>();
 }
 
-void decode_as_rank(const std::filesystem::path& directory, int rank, int ranks) {
-  std::ifstream in(directory / "decode-orders.json");
-  const json asked = json::parse(in);
-  const auto options = asked.at("options").get<DecodeOptions>();
+namespace {
+
+// On CPUs.
+json decode_on_cores(const std::vector<DecodeOrder>& orders, const DecodeOptions& options,
+                     const DecodeRank& self) {
   const Topology topology;
+  const int rank = static_cast<int>(self.rank), ranks = static_cast<int>(self.ranks);
   // All cores shared out; a rank that its launcher has bound to some has those.
   const int threads = std::max(1, topology.usable() / ranks);
   const int units = static_cast<int>(topology.processing_units().size());
   kernels::Team team(threads,
                      [&](int member) { topology.bind((rank * threads + member) % units); });
+  json all = json::array();
+  for (const auto& order : orders) all.push_back(time_decode(team, order, options, self));
+  return all;
+}
+
+// On a GPU for each rank.
+json decode_on_device(const std::vector<DecodeOrder>& orders, const DecodeOptions& options,
+                      const DecodeRank& self, const OpenBackend& open) {
+  std::string why;
+  auto backend = open ? open(why) : gpu::make_cuda_backend(why);
+  std::unique_ptr<GpuBench> bench;
+  if (backend)
+    bench = GpuBench::open({.quick = true, .only = options.gpus.at(self.rank)}, why,
+                           std::move(backend));
+  MpiMeeting meeting(MPI_COMM_WORLD);
+  why = meeting.agree(bench ? "" : why);
+  if (!why.empty()) throw Error(why, Exit::failed);
+  return decode_as_gpu_rank(*bench, orders, options, self, meeting);
+}
+
+}  // namespace
+
+void decode_as_rank(const std::filesystem::path& directory, int rank, int ranks,
+                    const OpenBackend& gpus) {
+  std::ifstream in(directory / "decode-orders.json");
+  const json asked = json::parse(in);
+  const auto options = asked.at("options").get<DecodeOptions>();
+  const auto orders = asked.at("orders").get<std::vector<DecodeOrder>>();
   const DecodeRank self{static_cast<std::size_t>(rank),
                         static_cast<std::size_t>(ranks),
                         exchanges(),
                         [] { MPI_Barrier(MPI_COMM_WORLD); },
                         [](double x) { return reduced(x, MPI_SUM); },
                         [](double x) { return reduced(x, MPI_MAX); }};
-  json all = json::array();
-  for (const auto& order : asked.at("orders").get<std::vector<DecodeOrder>>())
-    all.push_back(time_decode(team, order, options, self));
+  const json all = options.gpus.empty() ? decode_on_cores(orders, options, self)
+                                        : decode_on_device(orders, options, self, gpus);
   if (rank == 0) write_json(decode_times_file(directory), all);
 }
 

@@ -10,14 +10,23 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+namespace limen::gpu {
+class Backend;
+}
+
 namespace limen::probes {
 
+// A back end for the GPUs of this process; null, with the reason, if there is none.
+using OpenBackend = std::function<std::unique_ptr<gpu::Backend>(std::string& why)>;
+
 struct MpiPlan {
-  std::vector<std::string> names;  // probes, or "mpi"; empty: all
+  std::vector<std::string> names;  // probes, "mpi" or "device"; empty: all
   bool quick = false;
   bool verify_only = false;  // check every operation and time nothing
   std::uint64_t seed = 1;    // of the order in which cases are visited
@@ -28,6 +37,7 @@ struct MpiPlan {
   std::filesystem::path self;  // the program that becomes a rank; empty: this one
   double timeout = 0;          // seconds until a job is killed; 0: by the budget
   double patience = 30;        // seconds without progress after which a rank is said to hang
+  OpenBackend gpus;            // of ranks; null: CUDA
 };
 
 enum class MpiStatus { ran, skipped, interrupted };

@@ -6,15 +6,18 @@
 
 #include <fmt/format.h>
 
+#include "kernels/cuda/cuda_backend.hpp"
 #include "model/error.hpp"
 #include "probes/interrupt.hpp"
 #include "probes/mpi_builds.hpp"
 #include "probes/mpi_decode.hpp"
+#include "probes/mpi_devices.hpp"
 #include "probes/mpi_facts.hpp"
 #include "probes/mpi_order.hpp"
 #include "probes/mpi_osu.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/mpi_session.hpp"
+#include "probes/mpi_skipped.hpp"
 #include "probes/mpi_watch.hpp"
 #include "results/statistics.hpp"
 #include "results/store.hpp"
@@ -80,6 +83,7 @@ nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts
                          {"clock_error_seconds", log.clock_error},
                          {"skew_median_seconds", quantile(log.skew_seconds, 0.5)},
                          {"skew_p90_seconds", quantile(log.skew_seconds, 0.9)}};
+    if (c.devices != nullptr) entry.update({{"by", c.by}, {"sent", c.sent}});
     if (!log.barriers.visits.empty())
       entry["barrier_method_median_seconds"] = results::summarize(log.barriers).median;
     json["cases"].push_back(std::move(entry));
@@ -91,6 +95,45 @@ nlohmann::json facts(const MpiSession& session, const MpiWorld& world, int hosts
 int refuse(const Launch& launch, const std::string& why) {
   if (launch.rank == 0) throw Error(why, Exit::unfit);
   return static_cast<int>(Exit::unfit);
+}
+
+// The devices of ranks, if a probe of theirs is asked for.
+std::optional<RankDevices> open_devices(const MpiPlan& plan) {
+  if (std::none_of(std::begin(device_probe_names), std::end(device_probe_names),
+                   [&](const MpiProbeName& probe) { return is_named(probe, plan.names); }))
+    return std::nullopt;
+  return std::optional<RankDevices>(std::in_place,
+                                    plan.gpus ? plan.gpus : OpenBackend(gpu::make_cuda_backend));
+}
+
+// `job`: of our launcher, which starts one for each number of ranks. Each measures more devices
+// than the smaller ones can.
+std::vector<MpiCase> device_cases(RankDevices& devices, const MpiPlan& plan, bool job,
+                                  const std::vector<RankPlace>& places) {
+  std::vector<RankSubset> subsets = devices.subsets(places);
+  if (job) {
+    std::erase_if(subsets, [&](const RankSubset& s) {
+      return s.ranks != devices.ranks() || 2 * s.ranks.size() <= places.size();
+    });
+  }
+  return devices.cases(subsets, plan.quick, plan.names);
+}
+
+// At rank 0: in the results, and for who asked for them by name or has GPUs, in a line.
+void say_what_is_skipped(const RankDevices& devices, const MpiPlan& plan, bool job, int ranks,
+                         results::RunWriter& writer) {
+  const bool first = !job || ranks == 2;  // a larger job of ours would say it again
+  const std::string &all = devices.why_not(), &by_mpi = devices.not_by_mpi();
+  if (all.empty() && !devices.left_out().empty())
+    fmt::print(stderr, "limen: a GPU is left out: {}\n", devices.left_out());
+  const std::int64_t count = ranks;
+  if (!first || (all.empty() && by_mpi.empty())) return;
+  results::Parameters parameters{{"ranks", count}};
+  if (all.empty()) parameters["by"] = std::string("MPI");
+  write_devices_skipped(writer, all.empty() ? by_mpi : all, parameters, plan.names);
+  if (all.empty() || !plan.names.empty())
+    fmt::print(stderr, "limen: collectives of device memory{}: skipped: {}\n",
+               all.empty() ? " by MPI" : "", all.empty() ? by_mpi : all);
 }
 
 Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
@@ -105,11 +148,22 @@ Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
   const std::vector<RankSubset> subsets =
       order ? std::vector<RankSubset>{whole_world(places)} : rank_subsets(places);
   auto cases = mpi_cases(subsets, plan.quick, plan.names);
-  if (cases.empty()) return Exit::nothing_to_run;
+  const std::size_t of_host = cases.size();
+  std::optional<RankDevices> devices = open_devices(plan);
+  if (devices) {
+    auto more = device_cases(*devices, plan, order.has_value(), places);
+    cases.insert(cases.end(), more.begin(), more.end());
+  }
+  if (cases.empty() && !devices) return Exit::nothing_to_run;
   std::optional<results::RunWriter> writer;
   if (world.rank() == 0) writer = results::RunWriter::append_to(run_directory);
-  MpiSession session(session_plan(plan, order, subsets.size()), world, std::move(cases),
-                     std::move(writer), age_of_run(run_directory));
+  if (devices && writer)
+    say_what_is_skipped(*devices, plan, order.has_value(), world.size(), *writer);
+  SessionPlan how = session_plan(plan, order, subsets.size());
+  // Twice the time at most for what is between devices: our launcher does not wait for ever.
+  if (of_host > 0 && plan.seconds <= 0)
+    how.seconds *= std::min(2.0, double(cases.size()) / double(of_host));
+  MpiSession session(how, world, std::move(cases), std::move(writer), age_of_run(run_directory));
   if (world.rank() == 0 && !results::load_provenance(run_directory).resumed.empty())
     session.take_up(results::load_run(run_directory));
   bool valid = false;
@@ -117,11 +171,17 @@ Exit measure(const MpiPlan& plan, const std::optional<MpiOrder>& order,
     const Watch watch(world, static_cast<int>(plan.patience),
                       [&session](const std::string& why) { session.give_up(why); });
     valid = session.run(stop_requested);
+    if (devices) devices->finish();
   }
-  if (world.rank() == 0)
-    write_json(mpi_facts_file(run_directory, world.size()),
-               facts(session, world, count_nodes(places), hosts_of_nodes(places, builds),
-                     different_cpus(builds)));
+  if (world.rank() == 0) {
+    auto json = facts(session, world, count_nodes(places), hosts_of_nodes(places, builds),
+                      different_cpus(builds));
+    if (devices && devices->why_not().empty()) {
+      json["devices"] = devices->descriptions();
+      json["mpi_takes_device_memory"] = devices->not_by_mpi().empty();
+    }
+    write_json(mpi_facts_file(run_directory, world.size()), json);
+  }
   return valid && !session.interrupted() ? Exit::ok : Exit::failed;
 }
 
@@ -143,7 +203,7 @@ int mpi_rank_main(const MpiPlan& plan, const fs::path& run_directory) {
   if (world.size() < 2) return static_cast<int>(Exit::nothing_to_run);
   try {
     if (order && order->job == MpiJob::decode) {
-      decode_as_rank(run_directory, world.rank(), world.size());
+      decode_as_rank(run_directory, world.rank(), world.size(), plan.gpus);
       return static_cast<int>(Exit::ok);
     }
     return static_cast<int>(order && order->job == MpiJob::osu

@@ -97,21 +97,16 @@ void MpiSession::visit(std::size_t index) {
   const MpiCase& c = cases_[index];
   const Group& group = *groups_.at(c.subset.ranks);
   if (!group.timer) return;
-  const auto operation = c.operation(group.ranks.comm());
-  const int right = operation->verify() ? 1 : 0;
-  std::vector<int> all(static_cast<std::size_t>(c.ranks()));
-  MPI_Gather(&right, 1, MPI_INT, all.data(), 1, MPI_INT, 0, group.ranks.comm());
-  const auto first_wrong = std::find(all.begin(), all.end(), 0) - all.begin();
-  int wrong = world_.rank() == 0 && first_wrong < c.ranks() ? 1 : 0;
-  MPI_Bcast(&wrong, 1, MPI_INT, 0, group.ranks.comm());
-  if (wrong != 0) {
+  std::unique_ptr<kernels::mpi::Operation> operation;
+  try {
+    operation = c.operation(group.ranks.comm());
+  } catch (const CannotRun& e) {  // thrown at all of them
     if (world_.rank() != 0) return;
-    states_[index] = State::invalid;
-    writer_->verdict(c.probe, c.parameters(), c.work(),
-                     results::Invalid{fmt::format("rank {} has a wrong result",
-                                                  c.subset.ranks[std::size_t(first_wrong)])});
+    states_[index] = State::settled;
+    writer_->verdict(c.probe, c.parameters(), c.work(), results::Skipped{e.what()});
     return;
   }
+  if (!right_at_all(index, operation->verify(), "has a wrong result")) return;
   if (plan_.verify_only) {
     if (world_.rank() == 0) end(index, "verified");
     return;
@@ -119,9 +114,39 @@ void MpiSession::visit(std::size_t index) {
   BatchLimits limits = plan_.batch;
   limits.stretch = stretch_[index];
   Batch batch = group.timer->time(*operation, limits);
+  if (!right_at_all(index, operation->intact(), "waited in vain for another")) return;
   if (c.has_barrier_method())
     batch.barriers = group.timer->time_between_barriers(*operation, limits);
+  if (c.devices != nullptr) mark(batch.visit, *c.devices, group.ranks.comm());
   if (world_.rank() == 0) judge(index, batch);
+}
+
+// Collective over the ranks of a case, which is over, with a verdict, if one is not right.
+bool MpiSession::right_at_all(std::size_t index, bool right, const char* what_if_not) {
+  const MpiCase& c = cases_[index];
+  MPI_Comm comm = groups_.at(c.subset.ranks)->ranks.comm();
+  const int mine = right ? 1 : 0;
+  std::vector<int> all(static_cast<std::size_t>(c.ranks()));
+  MPI_Gather(&mine, 1, MPI_INT, all.data(), 1, MPI_INT, 0, comm);
+  const auto first_wrong = std::find(all.begin(), all.end(), 0) - all.begin();
+  int wrong = world_.rank() == 0 && first_wrong < c.ranks() ? 1 : 0;
+  MPI_Bcast(&wrong, 1, MPI_INT, 0, comm);
+  if (wrong == 0) return true;
+  if (world_.rank() == 0) {
+    states_[index] = State::invalid;
+    writer_->verdict(c.probe, c.parameters(), c.work(),
+                     results::Invalid{fmt::format(
+                         "rank {} {}", c.subset.ranks[std::size_t(first_wrong)], what_if_not)});
+  }
+  return false;
+}
+
+// Adds what any rank has to say of its device; the samples are rank 0's.
+void MpiSession::mark(results::Visit& visit, DeviceCases& devices, MPI_Comm comm) {
+  const std::uint32_t mine = devices.marks();
+  std::uint32_t any = 0;
+  MPI_Reduce(&mine, &any, 1, MPI_UINT32_T, MPI_BOR, 0, comm);
+  for (std::uint32_t& marks : visit.marks) marks |= any;
 }
 
 void MpiSession::judge(std::size_t index, const Batch& batch) {

@@ -67,6 +67,8 @@ class MpiSession {
 
   int next_case();
   void visit(std::size_t index);
+  bool right_at_all(std::size_t index, bool right, const char* what_if_not);
+  static void mark(results::Visit& visit, DeviceCases& devices, MPI_Comm comm);
   void judge(std::size_t index, const Batch& batch);
   void end(std::size_t index, const std::string& why);
   void conclude();

@@ -20,6 +20,8 @@ std::span<const Probe> all_probes() {
         gpu_pingpong,  gpu_copy,       gpu_peer,        gpu_allreduce, gpu_nccl,       gpu_energy};
     for (const MpiProbeName& mpi : mpi_probe_names)
       all.push_back({mpi.name, mpi.question, nullptr});
+    for (const MpiProbeName& device : device_probe_names)
+      all.push_back({device.name, device.question, nullptr});
     return all;
   }();
   return table;

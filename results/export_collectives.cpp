@@ -18,12 +18,13 @@ namespace limen::results {
 namespace {
 
 struct Kind {
-  const char *probe, *count;      // the parameter that counts who takes part
-  const char *osu, *osu_heading;  // what OSU calls it and its column
-  bool osu_names_block;           // OSU's size is a p-th of ours
-  const char *nccl, *reduction;   // what nccl-tests calls it; null: nothing
-  bool nccl_counts_block;         // its count is of elements at one rank
-  double (*bus)(double ranks);    // its bus bandwidth over its algorithm bandwidth
+  const char *probe, *count;         // the parameter that counts who takes part
+  const char *osu, *osu_heading;     // what OSU calls it and its column; null: nothing
+  bool osu_names_block;              // OSU's size is a p-th of ours
+  const char *nccl, *reduction;      // what nccl-tests calls it; null: nothing
+  bool nccl_counts_block;            // its count is of elements at one rank
+  double (*bus)(double ranks);       // its bus bandwidth over its algorithm bandwidth
+  const char* collective = nullptr;  // where the probe has several
 };
 
 double once(double) { return 1; }
@@ -42,24 +43,47 @@ constexpr Kind kinds[] = {
     {"mpi.pingpong", "ranks", "MPI", "Latency (us)", false, nullptr, "none", false, once},
     {"mpi.exchange", "ranks", "MPI Sendrecv", average, false, "sendrecv", "none", false, once},
     {"mpi.barrier", "ranks", "MPI Barrier", average, false, nullptr, "none", false, once},
+    {"device.allreduce", "ranks", "MPI-CUDA Allreduce", average, false, "all_reduce", "sum", false,
+     twice},
+    {"device.allgather", "ranks", "MPI-CUDA Allgather", average, true, "all_gather", "none", true,
+     shared},
+    {"device.reducescatter", "ranks", "MPI-CUDA Reduce_scatter", average, false, "reduce_scatter",
+     "sum", true, shared},
+    {"device.alltoall", "ranks", "MPI-CUDA All-to-All Personalized Exchange", average, true,
+     "alltoall", "none", true, shared},
+    {"device.broadcast", "ranks", "MPI-CUDA Broadcast", average, false, "broadcast", "none", false,
+     once},
+    {"device.pingpong", "ranks", "MPI-CUDA", "Latency (us)", false, nullptr, "none", false, once},
+    {"device.exchange", "ranks", "MPI-CUDA Sendrecv", average, false, "sendrecv", "none", false,
+     once},
+    {"gpu.nccl", "ranks", nullptr, nullptr, false, "all_reduce", "sum", false, twice, "all_reduce"},
+    {"gpu.nccl", "ranks", nullptr, nullptr, false, "all_gather", "none", true, shared,
+     "all_gather"},
+    {"gpu.nccl", "ranks", nullptr, nullptr, false, "reduce_scatter", "sum", true, shared,
+     "reduce_scatter"},
+    {"gpu.nccl", "ranks", nullptr, nullptr, false, "alltoall", "none", true, shared, "all_to_all"},
     {"sync.allreduce", "threads", "Allreduce", average, false, nullptr, "sum", false, once}};
 
 // One table: the sizes of a probe that differ in nothing else.
 struct Table {
   std::int64_t ranks = 0;
   bool between_barriers = false;
-  std::string rest;  // what sets it apart from others with as many ranks
+  bool half = false;  // elements of bf16, else of fp32
+  std::string rest;   // what sets it apart from others with as many ranks
   std::map<std::int64_t, const Samples*> rows;
 };
 
 std::vector<Table> tables_of(const Run& run, const Kind& kind) {
   std::map<std::tuple<std::int64_t, bool, std::string>, Table> tables;
   for (const Timed& t : timed(run, kind.probe)) {
+    if (kind.collective != nullptr && t.word("collective") != kind.collective) continue;
     Parameters rest = t.measurement->parameters;
-    for (const char* key : {kind.count, "bytes", "timing"}) rest.erase(key);
+    for (const char* key : {kind.count, "bytes", "timing", "collective"}) rest.erase(key);
     const std::tuple key{t.number(kind.count), t.word("timing") == "barriers", describe(rest)};
     Table& table = tables[key];
     std::tie(table.ranks, table.between_barriers, table.rest) = key;
+    // MPI has no type for bf16.
+    table.half = kind.collective != nullptr || (!t.word("by").empty() && t.word("by") != "MPI");
     table.rows[t.number("bytes")] = t.samples;
   }
   std::vector<Table> sorted;
@@ -88,6 +112,7 @@ double median_us(const Samples& samples) { return median_of(pooled(samples)) * 1
 std::string to_osu(const Run& run) {
   std::string out;
   for (const Kind& kind : kinds) {
+    if (!kind.osu) continue;
     for (const Table& table : tables_of(run, kind)) {
       out +=
           fmt::format("# OSU-style {} Latency{}{} {}\n", kind.osu,
@@ -128,12 +153,14 @@ std::string to_nccl_tests(const Run& run) {
           kind.nccl, kind.probe, title(run, kind, table));
       for (const auto& [bytes, samples] : table.rows) {
         const double us = median_us(*samples), rate = double(bytes) / us * 1e-3;
-        const std::int64_t elements = bytes / 4 / (kind.nccl_counts_block ? table.ranks : 1);
+        const std::int64_t elements =
+            bytes / (table.half ? 2 : 4) / (kind.nccl_counts_block ? table.ranks : 1);
         // Every case was verified before it was timed, or would have no samples.
-        out += fmt::format(
-            "{:>12}  {:>12}  {:>8}  {:>6}  {:>6}  {:>7.2f} {:>7.2f} {:>7.2f} {:>6}\n", bytes,
-            elements, "float", kind.reduction, kind.probe == std::string("mpi.broadcast") ? 0 : -1,
-            us, rate, rate * kind.bus(double(table.ranks)), 0);
+        out +=
+            fmt::format("{:>12}  {:>12}  {:>8}  {:>6}  {:>6}  {:>7.2f} {:>7.2f} {:>7.2f} {:>6}\n",
+                        bytes, elements, table.half ? "bfloat16" : "float", kind.reduction,
+                        kind.nccl == std::string("broadcast") ? 0 : -1, us, rate,
+                        rate * kind.bus(double(table.ranks)), 0);
       }
       out += '\n';
     }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -120,6 +121,18 @@ class Backend {
 
   virtual bool can_reach(int device, int peer) = 0;
   virtual void reach(int device, int peer) = 0;  // once or more often
+
+  // For libraries that act on the device that is current in this thread.
+  virtual void make_current(int device) = 0;
+
+  // Memory as another process of this host opens it, there to be reached from `device`. Closed
+  // before its owner releases it.
+  struct Handle {
+    std::array<char, 64> bytes{};
+  };
+  virtual Handle share(int device, void* memory) = 0;
+  virtual void* open_shared(int device, const Handle& handle) = 0;
+  virtual void close_shared(int device, void* memory) noexcept = 0;
 };
 
 // DeviceError, which names the limit, if a launch is beyond one of the device.
@@ -264,35 +277,62 @@ class Stopwatch {
   Backend::Event first_ = nullptr, last_ = nullptr;
 };
 
-// What was sent to the device's stream by `record`, to be sent again as a whole.
+// What `record` sent to the streams of some devices, to be sent again as a whole. All of them are
+// captured at once, since a library's call may concern several (NCCL).
 class CapturedGraph {
  public:
   template <class Record>
-  CapturedGraph(const Device& device, Record&& record) : device_(&device) {
-    Backend& b = device.backend();
-    b.begin_capture(device.number(), device.stream());
+  CapturedGraph(const std::vector<const Device*>& devices, Record&& record) {
+    parts_.reserve(devices.size());
     try {
+      for (const Device* d : devices) {
+        d->backend().begin_capture(d->number(), d->stream());
+        parts_.push_back({d});
+      }
       record();
     } catch (...) {
-      try {
-        b.destroy_graph(device.number(), b.end_capture(device.number(), device.stream()));
-      } catch (const DeviceError&) {  // what is thrown below says more
+      for (Part& part : parts_) {
+        try {
+          end(part);
+        } catch (const DeviceError&) {  // what is thrown below says more
+        }
       }
+      release();
       throw;
     }
-    graph_ = b.end_capture(device.number(), device.stream());
+    try {
+      for (Part& part : parts_) end(part);
+    } catch (...) {
+      release();
+      throw;
+    }
   }
-  ~CapturedGraph() { device_->backend().destroy_graph(device_->number(), graph_); }
+  template <class Record>
+  CapturedGraph(const Device& device, Record&& record)
+      : CapturedGraph(std::vector<const Device*>{&device}, std::forward<Record>(record)) {}
+  ~CapturedGraph() { release(); }
   CapturedGraph(const CapturedGraph&) = delete;
   CapturedGraph& operator=(const CapturedGraph&) = delete;
 
   void launch() const {
-    device_->backend().launch_graph(device_->number(), graph_, device_->stream());
+    for (const auto& [d, graph] : parts_)
+      d->backend().launch_graph(d->number(), graph, d->stream());
   }
 
  private:
-  const Device* device_;
-  Backend::Graph graph_ = nullptr;
+  struct Part {
+    const Device* device;
+    Backend::Graph graph = nullptr;
+  };
+  static void end(Part& part) {
+    part.graph = part.device->backend().end_capture(part.device->number(), part.device->stream());
+  }
+  void release() noexcept {
+    for (const auto& [d, graph] : parts_)
+      if (graph != nullptr) d->backend().destroy_graph(d->number(), graph);
+  }
+
+  std::vector<Part> parts_;
 };
 
 }  // namespace limen::gpu

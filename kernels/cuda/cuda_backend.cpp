@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -226,6 +227,30 @@ class CudaBackend : public Backend {
       return;
     }
     check(code, "cudaDeviceEnablePeerAccess");
+  }
+
+  void make_current(int device) override { use(device); }
+
+  Handle share(int device, void* memory) override {
+    use(device);
+    cudaIpcMemHandle_t handle;
+    check(cudaIpcGetMemHandle(&handle, memory), "cudaIpcGetMemHandle");
+    Handle out;
+    static_assert(sizeof handle == sizeof out.bytes);
+    std::memcpy(out.bytes.data(), &handle, sizeof handle);
+    return out;
+  }
+  void* open_shared(int device, const Handle& from) override {
+    use(device);
+    cudaIpcMemHandle_t handle;
+    std::memcpy(&handle, from.bytes.data(), sizeof handle);
+    void* memory = nullptr;
+    check(cudaIpcOpenMemHandle(&memory, handle, cudaIpcMemLazyEnablePeerAccess),
+          "cudaIpcOpenMemHandle");
+    return memory;
+  }
+  void close_shared(int device, void* memory) noexcept override {
+    if (use_silently(device)) cudaIpcCloseMemHandle(memory);
   }
 
  private:

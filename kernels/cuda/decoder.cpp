@@ -46,17 +46,25 @@ std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
   return {};
 }
 
-Decoder::Decoder(const std::vector<const Device*>& devices, const DecodeShape& whole, Fill fill,
-                 U32 seed)
-    : whole_(whole), fill_(fill), seed_(seed) {
-  if (const auto why = not_for_gpus(whole, devices.size()); !why.empty())
+Decoder::Decoder(const DeviceRanks& among, const DecodeShape& whole, Fill fill, U32 seed,
+                 ExchangeBy by)
+    : group_(among), whole_(whole), fill_(fill), seed_(seed), by_(by) {
+  if (const auto why = not_for_gpus(whole, ranks()); !why.empty())
     throw DeviceError("decode: " + why, 1);
-  for (std::size_t r = 0; r < devices.size(); ++r) {
-    ranks_.push_back(std::make_unique<Rank>());
-    ranks_.back()->device = devices[r];
-    ranks_.back()->shape = kernels::slice(whole, r, devices.size());
-    make_weights(*ranks_.back(), fill, seed);
+  if (by_ == ExchangeBy::nccl && ranks() > 1) {
+    std::string why;
+    nccl_ = Nccl::open(group_, why);
+    if (nccl_ && !nccl_->can_be_captured()) why = "this NCCL cannot be captured in a graph";
+    if (!why.empty()) throw DeviceError(why, 801);
   }
+  group_.together([&] {
+    for (std::size_t i = 0; i < group_.devices.size(); ++i) {
+      ranks_.push_back(std::make_unique<Rank>());
+      ranks_.back()->device = group_.devices[i];
+      ranks_.back()->shape = kernels::slice(whole, group_.first + i, ranks());
+      make_weights(*ranks_.back(), fill, seed);
+    }
+  });
   resize(whole.sequences, whole.context);
 }
 
@@ -131,68 +139,66 @@ void Decoder::make_caches(Rank& r) {
   }
 }
 
+void Decoder::make_arrays(Rank& r) {
+  const Device& d = *r.device;
+  r.shape = kernels::slice(whole_, r.shape.rank, ranks());
+  const DecodeShape& s = r.shape;
+  make_caches(r);
+  std::size_t qkv = 0, q = 0, partial = 0, both = 0, gated = 0, pairs = 0, experts = 0;
+  for (const LayerShape& layer : s.layers) {
+    const std::size_t its_pairs = r.sequences() * layer.top_k;
+    qkv = std::max(qkv, layer.q_width() + 2 * layer.k_width());
+    q = std::max(q, layer.q_width());
+    both = std::max({both, r.sequences() * 2 * layer.width, its_pairs * 2 * layer.expert_width});
+    gated = std::max(
+        {gated, r.sequences() * x_words(layer.width), its_pairs * x_words(layer.expert_width)});
+    pairs = std::max(pairs, its_pairs);
+    experts = std::max(experts, layer.experts);
+    const Attention a = attention_of(s, layer);
+    partial = std::max(partial, attention_partial(a, attention_shares(d, a)));
+  }
+  r.tokens = {d, r.sequences()};
+  r.next = {d, r.sequences()};
+  r.residual = {d, r.sequences() * s.hidden};
+  r.out = {d, r.sequences() * s.hidden};
+  r.normed = {d, r.sequences() * x_words(s.hidden)};
+  r.qkv = {d, r.sequences() * qkv};
+  r.q = {d, r.sequences() * q};
+  r.partial = {d, partial};
+  r.attended = {d, r.sequences() * x_words(q)};
+  r.gate_up = {d, both};
+  r.gated = {d, gated};
+  r.scores = {d, r.sequences() * experts};
+  for (auto* each : {&r.chosen, &r.slot, &r.source}) *each = {d, pairs};
+  r.first = {d, experts + 1};
+  r.weight = {d, pairs};
+  r.results = {d, pairs * s.hidden};
+  r.logits = {d, r.sequences() * s.vocabulary};
+  r.candidates = {d, r.sequences() * candidate_shares(s)};
+  if (ranks() > 1) {
+    r.message = {d, r.sequences() * s.hidden / 8};
+    r.summed = {d, r.sequences() * s.hidden / 8};
+    r.choice = {d, ranks() * r.sequences() * 4};
+    r.choices = {d, ranks() * r.sequences() * 4};
+    d.fill(r.choice.data(), 0, r.choice.bytes());
+  }
+  d.synchronize();
+}
+
 void Decoder::resize(std::size_t sequences, std::size_t context) {
-  step_.clear();
+  step_.reset();
   parts_.clear();
+  close();
   whole_.sequences = sequences;
   whole_.context = context;
   if (const auto why = not_for_gpus(whole_, ranks()); !why.empty())
     throw DeviceError("decode: " + why, 1);
-  std::vector<const Device*> devices;
-  for (auto& of_rank : ranks_) {
-    Rank& r = *of_rank;
-    const Device& d = *r.device;
-    devices.push_back(&d);
-    r.shape = kernels::slice(whole_, r.shape.rank, ranks());
-    const DecodeShape& s = r.shape;
-    make_caches(r);
-    std::size_t qkv = 0, q = 0, partial = 0, both = 0, gated = 0, pairs = 0, experts = 0;
-    for (const LayerShape& layer : s.layers) {
-      const std::size_t its_pairs = sequences * layer.top_k;
-      qkv = std::max(qkv, layer.q_width() + 2 * layer.k_width());
-      q = std::max(q, layer.q_width());
-      both = std::max({both, sequences * 2 * layer.width, its_pairs * 2 * layer.expert_width});
-      gated = std::max(
-          {gated, sequences * x_words(layer.width), its_pairs * x_words(layer.expert_width)});
-      pairs = std::max(pairs, its_pairs);
-      experts = std::max(experts, layer.experts);
-      const Attention a = attention_of(s, layer);
-      partial = std::max(partial, attention_partial(a, attention_shares(d, a)));
-    }
-    r.tokens = {d, sequences};
-    r.next = {d, sequences};
-    r.residual = {d, sequences * s.hidden};
-    r.out = {d, sequences * s.hidden};
-    r.normed = {d, sequences * x_words(s.hidden)};
-    r.qkv = {d, sequences * qkv};
-    r.q = {d, sequences * q};
-    r.partial = {d, partial};
-    r.attended = {d, sequences * x_words(q)};
-    r.gate_up = {d, both};
-    r.gated = {d, gated};
-    r.scores = {d, sequences * experts};
-    for (auto* each : {&r.chosen, &r.slot, &r.source}) *each = {d, pairs};
-    r.first = {d, experts + 1};
-    r.weight = {d, pairs};
-    r.results = {d, pairs * s.hidden};
-    r.logits = {d, sequences * s.vocabulary};
-    r.candidates = {d, sequences * candidate_shares(s)};
-    if (ranks() > 1) {
-      r.message = {d, sequences * s.hidden / 8};
-      r.summed = {d, sequences * s.hidden / 8};
-      r.choice = {d, ranks() * sequences * 4};
-      r.choices = {d, ranks() * sequences * 4};
-      d.fill(r.choice.data(), 0, r.choice.bytes());
-    }
-    d.synchronize();
-  }
+  group_.together([&] {
+    for (auto& r : ranks_) make_arrays(*r);
+  });
   if (ranks() > 1) {
-    constexpr std::size_t one_shot_bytes = 64 << 10;  // beyond, two shots move less
-    const std::size_t bytes = sequences * whole_.hidden * 2;
-    sums_ = std::make_unique<Peers>(devices, bytes);
-    sums_->set_up(bytes <= one_shot_bytes ? AllReduce::one_shot : AllReduce::two_shot, bytes);
-    choices_ = std::make_unique<Peers>(devices, ranks() * sequences * 16);
-    choices_->set_up(AllReduce::one_shot, ranks() * sequences * 16);
+    sums_ = make_step_sum(group_, by_, nccl_.get(), sequences * whole_.hidden * 2);
+    choices_ = make_step_sum(group_, by_, nccl_.get(), ranks() * sequences * 16);
   }
   for (auto& r : ranks_) make_stages(*r);
   // Once outside of a graph, stage by stage on all ranks: kernels are loaded, and no rank waits for
@@ -205,17 +211,15 @@ void Decoder::resize(std::size_t sequences, std::size_t context) {
 }
 
 template <class Wanted>
-Decoder::Graphs Decoder::capture(Wanted&& wanted) {
-  Graphs graphs;
-  for (auto& r : ranks_) {
-    const auto some = [&](const Stage& s) { return wanted(s); };
-    if (std::none_of(r->stages.begin(), r->stages.end(), some)) return {};
-    graphs.push_back(std::make_unique<CapturedGraph>(*r->device, [&] {
-      for (const Stage& s : r->stages)
-        if (wanted(s)) s.send();
-    }));
-  }
-  return graphs;
+std::unique_ptr<CapturedGraph> Decoder::capture(Wanted&& wanted) {
+  const auto& stages = ranks_[0]->stages;  // all ranks have the same
+  if (std::none_of(stages.begin(), stages.end(), [&](const Stage& s) { return wanted(s); }))
+    return nullptr;
+  return std::make_unique<CapturedGraph>(group_.devices, [&] {
+    for (std::size_t i = 0; i < stages.size(); ++i)
+      for (const auto& r : ranks_)
+        if (wanted(stages[i])) r->stages[i].send();
+  });
 }
 
 void Decoder::set_tokens(const std::vector<U32>& tokens) {
@@ -235,17 +239,16 @@ void Decoder::check_peers() const {
 
 void Decoder::step(std::vector<U32>& tokens) {
   set_tokens(tokens);
-  for (const auto& graph : step_) graph->launch();
+  step_->launch();
   check_peers();
   tokens = download(*ranks_[0]->device, ranks_[0]->next.data(), tokens.size());
 }
 
-double Decoder::time_graphs(const Graphs& graphs, unsigned repeats) {
+double Decoder::time_graph(const CapturedGraph& graph, unsigned repeats) {
   std::vector<std::unique_ptr<Stopwatch>> watches;
   for (auto& r : ranks_) watches.push_back(std::make_unique<Stopwatch>(*r->device));
   for (auto& watch : watches) watch->start();
-  for (unsigned i = 0; i < repeats; ++i)
-    for (const auto& graph : graphs) graph->launch();
+  for (unsigned i = 0; i < repeats; ++i) graph.launch();
   for (auto& watch : watches) watch->mark();
   double most = 0;
   for (auto& watch : watches) most = std::max(most, watch->seconds());
@@ -255,7 +258,7 @@ double Decoder::time_graphs(const Graphs& graphs, unsigned repeats) {
 
 double Decoder::time_step(const std::vector<U32>& tokens, unsigned repeats) {
   set_tokens(tokens);
-  return time_graphs(step_, repeats);
+  return time_graph(*step_, repeats);
 }
 
 double Decoder::time(const std::vector<std::size_t>& blocks, std::optional<Op> op,
@@ -265,11 +268,16 @@ double Decoder::time(const std::vector<std::size_t>& blocks, std::optional<Op> o
     at->second = capture([&](const Stage& s) {
       return (!op || s.op == *op) && std::count(blocks.begin(), blocks.end(), s.block) > 0;
     });
-  return at->second.empty() ? 0 : time_graphs(at->second, repeats);
+  return at->second ? time_graph(*at->second, repeats) : 0;
+}
+
+void Decoder::close() {
+  for (const auto& sum : {sums_.get(), choices_.get()})
+    if (sum != nullptr) sum->close();
 }
 
 std::vector<float> Decoder::logits(std::size_t rank) const {
-  const Rank& r = *ranks_[rank];
+  const Rank& r = *ranks_[rank - group_.first];
   return download(*r.device, r.logits.data(), r.logits.size());
 }
 

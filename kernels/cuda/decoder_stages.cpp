@@ -57,9 +57,9 @@ void Decoder::make_stages(Rank& r) {
                {{ceiling(n * hidden / 8, k.round_message.threads)}, k.round_message.threads},
                r.out.data(), r.message.data(), n * hidden / 8);
     });
-    add(Op::exchange, [this, &r, &d] {
+    add(Op::exchange, [this, &r] {
       sums_->send(r.shape.rank, reinterpret_cast<const U32*>(r.message.data()),
-                  reinterpret_cast<U32*>(r.summed.data()), 1, d.backend().patience());
+                  reinterpret_cast<U32*>(r.summed.data()));
     });
   };
   bool is_first = true;
@@ -164,9 +164,8 @@ void Decoder::make_stages(Rank& r) {
              message);
   });
   if (ranks() == 1) return;
-  add(Op::exchange, [this, &r, &d] {
-    choices_->send(r.shape.rank, r.choice.data(), r.choices.data(), 1, d.backend().patience());
-  });
+  add(Op::exchange,
+      [this, &r] { choices_->send(r.shape.rank, r.choice.data(), r.choices.data()); });
   add(Op::rest, [this, &r, &d, &k, n] {
     d.launch(k.sample_of_ranks, {{1}, k.sample_of_ranks.threads}, r.choices.data(), u(ranks()), n,
              r.next.data());

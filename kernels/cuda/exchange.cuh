@@ -79,8 +79,9 @@ LIMEN_DEVICE uint64_t packet(uint32_t data, uint32_t call) { return uint64_t{cal
 
 // Waits for the two packets at p; data of both. A packet is there when it bears the call's number.
 //
-// Fences: none. Data and flag are one 64-bit word, written and read in one piece, so that whoever
-// sees the flag has the data. A slot is written again two calls later. By then its reader is done:
+// Fences: none. Data and flag are one 64-bit word, written and read in one piece at system scope
+// (which spans devices and, for memory opened by IPC, processes), so that whoever sees the flag has
+// the data. A slot is written again two calls later. By then its reader is done:
 // a slot is written and read by threads of one number, which do their calls in order (in one
 // kernel, or in kernels one after the other in a stream). The sender's thread has ended its call in
 // between, for which it got what the reader's thread sent in that call, after it had read the slot.

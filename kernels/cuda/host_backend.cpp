@@ -1,5 +1,9 @@
 #include "kernels/cuda/host_backend.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -53,7 +57,7 @@ HostBackend::HostBackend(HostOptions options, const KernelTable* kernels)
       used_(static_cast<std::size_t>(std::max(0, options_.devices))) {}
 HostBackend::~HostBackend() {
   for (auto* queue : queues_) delete queue;
-  for (auto& [memory, of] : memory_) std::free(memory);
+  for (const auto& [memory, block] : memory_) give_back(memory, block);
 }
 
 void HostBackend::called(const char* name) {
@@ -88,21 +92,39 @@ void* HostBackend::allocate(int device, std::size_t bytes) {
   if (used + bytes > options_.memory)
     throw DeviceError(fmt::format("allocate: {} bytes on device {}: out of memory", bytes, device),
                       2);
-  void* memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  Block block{device, bytes};
+  void* memory = nullptr;
+  if (options_.shared) {
+    block.file = memfd_create("limen", MFD_CLOEXEC);
+    if (block.file < 0 || ftruncate(block.file, static_cast<off_t>(bytes)) != 0)
+      throw DeviceError("allocate: no memory that can be shared", 2);
+    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, block.file, 0);
+    if (memory == MAP_FAILED) memory = nullptr;
+  } else {
+    memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  }
   if (memory == nullptr) throw DeviceError("allocate: the host is out of memory", 2);
   std::memset(memory, 0xfd, bytes);
   used += bytes;
-  memory_[memory] = {device, bytes};
+  memory_[memory] = block;
   ++alive_;
   return memory;
 }
 void HostBackend::release(int, void* memory) noexcept {
   const auto found = memory_.find(memory);
   if (found == memory_.end()) return;
-  used_[static_cast<std::size_t>(found->second.first)] -= found->second.second;
+  used_[static_cast<std::size_t>(found->second.device)] -= found->second.bytes;
+  give_back(memory, found->second);
   memory_.erase(found);
-  std::free(memory);
   --alive_;
+}
+void HostBackend::give_back(void* memory, const Block& block) noexcept {
+  if (block.file < 0) {
+    std::free(memory);
+    return;
+  }
+  munmap(memory, block.bytes);
+  close(block.file);
 }
 void* HostBackend::allocate_pinned(std::size_t bytes) {
   called("allocate_pinned");
@@ -234,6 +256,52 @@ bool HostBackend::can_reach(int, int) {
 void HostBackend::reach(int, int) {
   called("reach");
   if (!options_.peers) throw DeviceError("reach: peer access is not supported", 217);
+}
+
+void HostBackend::make_current(int) { called("make_current"); }
+
+namespace {
+
+struct SharedFile {  // what a handle holds
+  pid_t process;
+  int file;
+  std::size_t bytes;
+};
+
+}  // namespace
+
+Backend::Handle HostBackend::share(int, void* memory) {
+  called("share");
+  const auto found = memory_.find(memory);
+  if (found == memory_.end() || found->second.file < 0)
+    throw DeviceError("share: no memory that can be shared", 801);
+  const SharedFile file{getpid(), found->second.file, found->second.bytes};
+  Handle handle;
+  std::memcpy(handle.bytes.data(), &file, sizeof file);
+  return handle;
+}
+void* HostBackend::open_shared(int, const Handle& handle) {
+  called("open_shared");
+  SharedFile shared{};
+  std::memcpy(&shared, handle.bytes.data(), sizeof shared);
+  const int file =
+      open(fmt::format("/proc/{}/fd/{}", shared.process, shared.file).c_str(), O_RDWR | O_CLOEXEC);
+  void* memory = file < 0
+                     ? MAP_FAILED
+                     : mmap(nullptr, shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (file >= 0) close(file);
+  if (memory == MAP_FAILED)
+    throw DeviceError("open_shared: memory of another process cannot be opened", 201);
+  opened_[memory] = shared.bytes;
+  ++alive_;
+  return memory;
+}
+void HostBackend::close_shared(int, void* memory) noexcept {
+  const auto found = opened_.find(memory);
+  if (found == opened_.end()) return;
+  munmap(memory, found->second);
+  opened_.erase(found);
+  --alive_;
 }
 
 }  // namespace limen::gpu

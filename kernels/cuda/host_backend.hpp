@@ -18,8 +18,10 @@ struct HostOptions {
   Properties properties{};  // of each; name and pci are filled in
   std::size_t memory = std::size_t{256} << 20;
   bool peers = true;
-  Needs needs{};                 // of every kernel
-  unsigned resident_blocks = 4;  // of a multiprocessor
+  Needs needs{};                      // of every kernel
+  bool shared = false;                // memory can be opened by other processes of the host
+  std::uint32_t patience = 1u << 10;  // more where they are to be waited for
+  unsigned resident_blocks = 4;       // of a multiprocessor
   fiber::Order order = fiber::Order::forward;
   // The n-th call (from 1) of a function ("allocate", "launch", ...) fails with a code.
   std::map<std::pair<std::string, int>, int> failures{};
@@ -31,7 +33,7 @@ class HostBackend : public Backend {
   ~HostBackend() override;
 
   const KernelTable& kernels() const override;
-  std::uint32_t patience() const override { return 1u << 10; }
+  std::uint32_t patience() const override { return options_.patience; }
   std::string versions() override { return "host"; }
   int devices() override;
   Properties properties(int device) override;
@@ -59,20 +61,31 @@ class HostBackend : public Backend {
   void destroy_graph(int device, Graph graph) noexcept override;
   bool can_reach(int device, int peer) override;
   void reach(int device, int peer) override;
+  void make_current(int device) override;
+  Handle share(int device, void* memory) override;
+  void* open_shared(int device, const Handle& handle) override;
+  void close_shared(int device, void* memory) noexcept override;
 
   // Objects that were made and not released: memory, streams, events, graphs.
   int alive() const { return alive_; }
 
  private:
   struct Queue;
+  struct Block {
+    int device;
+    std::size_t bytes;
+    int file = -1;  // that others open, where memory is shared
+  };
   void called(const char* name);
   void send(Stream stream, std::function<std::function<bool()>()> work);
+  static void give_back(void* memory, const Block& block) noexcept;
 
   HostOptions options_;
   const KernelTable* kernels_;
   std::map<std::string, int> calls_;
   std::vector<Queue*> queues_;
-  std::map<void*, std::pair<int, std::size_t>> memory_;  // device and bytes
+  std::map<void*, Block> memory_;
+  std::map<void*, std::size_t> opened_;  // of other processes, and its bytes
   std::vector<std::size_t> used_;
   int alive_ = 0;
 };

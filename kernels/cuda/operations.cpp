@@ -8,7 +8,6 @@ namespace limen::gpu {
 namespace {
 
 constexpr int invalid_value = 1;
-constexpr unsigned most_blocks = 64;  // of an all-reduce
 [[noreturn]] void refuse(const std::string& why) { throw DeviceError(why, invalid_value); }
 
 unsigned ceiling(std::size_t n, std::size_t by) { return static_cast<unsigned>((n + by - 1) / by); }
@@ -177,75 +176,6 @@ void grid_barrier(const Device& d, unsigned blocks, U32 rounds, U32* arrived, U3
                   Status* status) {
   const auto& kernel = d.kernels().grid_barrier;
   d.launch(kernel, {{blocks}, kernel.threads, true}, arrived, rounds, seen, polls, status);
-}
-
-const char* name(AllReduce kind) { return kind == AllReduce::one_shot ? "one-shot" : "two-shot"; }
-
-Peers::Peers(const std::vector<const Device*>& devices, std::size_t bytes)
-    : devices_(devices), capacity_((bytes / 4 + 1) / 2 * 2) {
-  if (devices.size() < 2 || devices.size() > most_ranks)
-    refuse(fmt::format("all-reduce among {} devices; 2 to {}", devices.size(), most_ranks));
-  for (const auto* d : devices) {
-    for (const auto* peer : devices) {
-      if (peer == d || peer->number() == d->number()) continue;
-      if (!d->backend().can_reach(d->number(), peer->number()))
-        throw DeviceError(fmt::format("device {} cannot reach the memory of device {}", d->number(),
-                                      peer->number()),
-                          217);
-      d->backend().reach(d->number(), peer->number());
-    }
-    load(*d, d->kernels().one_shot);
-    load(*d, d->kernels().two_shot);
-    const auto words = inbox_words(static_cast<unsigned>(devices.size()), capacity_);
-    inboxes_.emplace_back(*d, words);
-    counters_.emplace_back(*d, most_blocks);
-    status_.emplace_back(*d, 1);
-    d->fill(inboxes_.back().data(), 0, inboxes_.back().bytes());  // no call has the number 0
-    d->fill(status_.back().data(), 0, sizeof(Status));
-    d->synchronize();
-  }
-}
-
-void Peers::set_up(AllReduce kind, std::size_t bytes) {
-  if (bytes == 0 || bytes % 8 != 0 || bytes / 4 > capacity_)
-    refuse(fmt::format("all-reduce of {} bytes; a multiple of 8, up to {}", bytes, 4 * capacity_));
-  kind_ = kind;
-  pairs_ = bytes / 4;
-  for (const auto* d : devices_) d->synchronize();
-  for (std::size_t rank = 0; rank < size(); ++rank)
-    device(rank).copy(counters_[rank].data(), std::vector<U32>(most_blocks, count_).data(),
-                      most_blocks * sizeof(U32));
-  for (const auto* d : devices_) d->synchronize();
-}
-
-void Peers::send(std::size_t rank, const U32* data, U32* out, U32 calls, U32 polls) {
-  if (pairs_ == 0) refuse("all-reduce without set_up");
-  Ranks r{static_cast<unsigned>(rank), static_cast<unsigned>(size()), capacity_, {}};
-  for (std::size_t i = 0; i < size(); ++i) r.inbox[i] = inboxes_[i].data();
-  const Device& d = device(rank);
-  const auto& kernel = kind_ == AllReduce::one_shot ? d.kernels().one_shot : d.kernels().two_shot;
-  // Every thread two pairs at a time. Few blocks: all of them must run at once, on every rank.
-  const std::size_t own = kind_ == AllReduce::one_shot ? pairs_ : pairs_ / size() + 2;
-  const unsigned blocks = std::clamp(ceiling(own, 2 * kernel.threads), 1u, most_blocks);
-  d.launch(kernel, {{blocks}, kernel.threads}, r, data, out, pairs_, counters_[rank].data(), calls,
-           polls, status_[rank].data());
-  if (rank == 0) count_ += calls;
-}
-
-std::string Peers::trouble() const {
-  for (const auto* d : devices_) d->synchronize();
-  for (std::size_t rank = 0; rank < size(); ++rank) {
-    const auto status = download(device(rank), status_[rank].data(), 1)[0];
-    if (status != 0)
-      return fmt::format("rank {} on device {} waited in vain for rank {}", rank,
-                         device(rank).number(), status - 1);
-  }
-  return {};
-}
-
-model::Work all_reduce_work(std::size_t bytes) {
-  return {model::bytes(static_cast<double>(bytes)), model::bytes(static_cast<double>(bytes)),
-          model::flops(0.0)};
 }
 
 }  // namespace limen::gpu

@@ -102,37 +102,4 @@ void grid_barrier(const Device& device, unsigned blocks, U32 rounds, U32* arrive
                   U32 polls, Status* status);
 inline constexpr unsigned barrier_threads = 128;  // marks a block in `seen`
 
-enum class AllReduce { one_shot, two_shot };
-const char* name(AllReduce kind);
-// Ranks whose memory all devices reach: inboxes, the count of calls, and what went wrong.
-class Peers {
- public:
-  // `bytes`: of the largest message, in bf16. DeviceError if a device cannot reach another.
-  Peers(const std::vector<const Device*>& devices, std::size_t bytes);
-
-  std::size_t size() const { return devices_.size(); }
-  const Device& device(std::size_t rank) const { return *devices_[rank]; }
-  // Before the first call of messages of this size: waits for all devices, and lets all ranks count
-  // calls from the same number on. `bytes` is a multiple of 8.
-  void set_up(AllReduce kind, std::size_t bytes);
-  // Sends `calls` all-reduces, one after the other in one kernel, to a rank's stream; all ranks
-  // need the same. data and out hold the bytes of set_up.
-  void send(std::size_t rank, const U32* data, U32* out, U32 calls, U32 polls);
-  // A graph was sent that holds `calls` calls, on every rank.
-  void sent_again(U32 calls) { count_ += calls; }
-  // Empty, or who waited for whom in vain. Waits for all devices.
-  std::string trouble() const;
-
- private:
-  std::vector<const Device*> devices_;
-  std::size_t capacity_, pairs_ = 0;
-  AllReduce kind_ = AllReduce::one_shot;
-  std::vector<Memory<U64>> inboxes_;
-  std::vector<Memory<U32>> counters_;
-  std::vector<Memory<Status>> status_;
-  U32 count_ = 0;  // an upper bound of the calls so far
-};
-// Each rank reads and writes the message once; traffic over links is the algorithm's affair.
-model::Work all_reduce_work(std::size_t bytes);
-
 }  // namespace limen::gpu

@@ -196,12 +196,27 @@ LIMEN_DEVICE uint16_t load_scale(const uint16_t* p) { return *p; }
 LIMEN_DEVICE void store_streaming(Words* p, const Words& v) { *p = v; }
 LIMEN_DEVICE uint32_t load_link(const uint32_t* p) { return *p; }
 LIMEN_DEVICE void add(uint64_t* p, uint64_t v) { *p += v; }
-LIMEN_DEVICE void add_release_device(uint32_t* p, uint32_t v) { *p += v; }
-LIMEN_DEVICE uint32_t load_acquire_device(const uint32_t* p) { return *p; }
-LIMEN_DEVICE void store_release_system(uint32_t* p, uint32_t v) { *p = v; }
-LIMEN_DEVICE uint32_t load_acquire_system(const uint32_t* p) { return *p; }
-LIMEN_DEVICE void store_packets(uint64_t* p, uint64_t a, uint64_t b) { p[0] = a, p[1] = b; }
-LIMEN_DEVICE void load_packets(const uint64_t* p, uint64_t& a, uint64_t& b) { a = p[0], b = p[1]; }
+// Atomic, since the peer may be another process.
+LIMEN_DEVICE void add_release_device(uint32_t* p, uint32_t v) {
+  __atomic_fetch_add(p, v, __ATOMIC_RELEASE);
+}
+LIMEN_DEVICE uint32_t load_acquire_device(const uint32_t* p) {
+  return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+LIMEN_DEVICE void store_release_system(uint32_t* p, uint32_t v) {
+  __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+LIMEN_DEVICE uint32_t load_acquire_system(const uint32_t* p) {
+  return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+LIMEN_DEVICE void store_packets(uint64_t* p, uint64_t a, uint64_t b) {
+  __atomic_store_n(p, a, __ATOMIC_RELAXED);
+  __atomic_store_n(p + 1, b, __ATOMIC_RELAXED);
+}
+LIMEN_DEVICE void load_packets(const uint64_t* p, uint64_t& a, uint64_t& b) {
+  a = __atomic_load_n(p, __ATOMIC_RELAXED);
+  b = __atomic_load_n(p + 1, __ATOMIC_RELAXED);
+}
 
 LIMEN_DEVICE float as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 LIMEN_DEVICE uint32_t as_bits(float v) { return std::bit_cast<uint32_t>(v); }

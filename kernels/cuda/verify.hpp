@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/cuda/operations.hpp"
+#include "kernels/cuda/peers.hpp"
 
 namespace limen::gpu {
 

@@ -28,23 +28,26 @@ std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t r
           {weights, 136, 66 * n, 9, 70, {shared}}};
 }
 
-std::string verify_decoder(const std::vector<const Device*>& devices, const DecodeShape& whole) {
-  Decoder decoder(devices, whole, Decoder::Fill::numbers);
+std::string verify_decoder(const DeviceRanks& ranks, const DecodeShape& whole, ExchangeBy by) {
+  Decoder decoder(ranks, whole, Decoder::Fill::numbers, 1, by);
   auto tokens = kernels::tokens_to_verify(whole);
   decoder.step(tokens);
   // The input of every product is rounded to bf16: some percent of the logits' spread in the end.
   constexpr double tolerance = 0.12;
-  for (std::size_t rank = 0; rank < devices.size(); ++rank) {
-    const auto wrong =
-        kernels::wrong_step(whole, rank, devices.size(), decoder.logits(rank), tokens, tolerance);
-    if (!wrong.empty()) return wrong;
-  }
-  return {};
+  std::string wrong;
+  for (std::size_t i = 0; i < ranks.devices.size() && wrong.empty(); ++i)
+    wrong = kernels::wrong_step(whole, ranks.first + i, ranks.ranks,
+                                decoder.logits(ranks.first + i), tokens, tolerance);
+  decoder.close();
+  return wrong;
 }
 
-std::string verify_decode(const std::vector<const Device*>& devices, kernels::Format weights) {
-  for (const DecodeShape& shape : shapes_to_verify(weights, devices.size()))
-    if (auto wrong = verify_decoder(devices, shape); !wrong.empty()) return wrong;
+std::string verify_decode(const DeviceRanks& ranks, kernels::Format weights, ExchangeBy by) {
+  for (const DecodeShape& shape : shapes_to_verify(weights, ranks.ranks)) {
+    auto wrong = verify_decoder(ranks, shape, by);
+    if (ranks.others != nullptr) wrong = ranks.others->agree(wrong);
+    if (!wrong.empty()) return wrong;
+  }
   return {};
 }
 

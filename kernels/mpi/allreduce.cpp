@@ -6,8 +6,11 @@ void library_sum(const float* in, float* out, int elements, MPI_Comm comm) {
   MPI_Allreduce(in, out, elements, MPI_FLOAT, MPI_SUM, comm);
 }
 
-AllReduce::AllReduce(MPI_Comm comm, std::size_t bytes, SumAll sum)
-    : comm_(comm), sum_(sum), in_(bytes / sizeof(float)), out_(bytes / sizeof(float)) {}
+AllReduce::AllReduce(MPI_Comm comm, std::size_t bytes, SumAll sum, Memory& memory)
+    : comm_(comm),
+      sum_(sum),
+      in_(bytes / sizeof(float), memory),
+      out_(bytes / sizeof(float), memory) {}
 
 bool AllReduce::verify() {
   int rank = 0, ranks = 0;
@@ -15,14 +18,15 @@ bool AllReduce::verify() {
   MPI_Comm_size(comm_, &ranks);
   // Element i of rank r is r + 1 + i mod 7: the sum is exact in fp32 in any order for up to 5000
   // ranks.
-  for (std::size_t i = 0; i < in_.size(); ++i) {
-    in_[i] = static_cast<float>(static_cast<std::size_t>(rank) + 1 + i % 7);
-    out_[i] = -1;
-  }
+  in_.set([rank](std::size_t i) {
+    return static_cast<float>(static_cast<std::size_t>(rank) + 1 + i % 7);
+  });
+  out_.set([](std::size_t) { return -1.0f; });
   run();
   const auto p = static_cast<std::size_t>(ranks);
-  for (std::size_t i = 0; i < out_.size(); ++i) {
-    if (out_[i] != static_cast<float>(p * (i % 7) + p * (p + 1) / 2)) return false;
+  const std::vector<float> got = out_.get();
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (got[i] != static_cast<float>(p * (i % 7) + p * (p + 1) / 2)) return false;
   }
   return true;
 }

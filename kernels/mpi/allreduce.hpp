@@ -17,7 +17,8 @@ void library_sum(const float* in, float* out, int elements, MPI_Comm comm);
 
 class AllReduce : public Operation {
  public:
-  AllReduce(MPI_Comm comm, std::size_t bytes, SumAll sum = library_sum);
+  AllReduce(MPI_Comm comm, std::size_t bytes, SumAll sum = library_sum,
+            Memory& memory = host_memory());
   void run() override { sum_(in_.data(), out_.data(), static_cast<int>(in_.size()), comm_); }
   bool verify() override;
   static model::Work claim(std::size_t bytes, int ranks);

@@ -54,23 +54,24 @@ std::size_t divisible(std::size_t bytes, int ranks) {
   return bytes / each * each;
 }
 
-Blocks::Blocks(const BlockKind& kind, MPI_Comm comm, std::size_t bytes)
+Blocks::Blocks(const BlockKind& kind, MPI_Comm comm, std::size_t bytes, Memory& memory)
     : kind_(kind),
       comm_(comm),
       ranks_(ranks_of(comm)),
       block_(bytes / sizeof(float) / static_cast<std::size_t>(ranks_)),
-      in_(block_ * static_cast<std::size_t>(kind.whole_in ? ranks_ : 1)),
-      out_(block_ * static_cast<std::size_t>(kind.whole_out ? ranks_ : 1)) {
+      in_(block_ * static_cast<std::size_t>(kind.whole_in ? ranks_ : 1), memory),
+      out_(block_ * static_cast<std::size_t>(kind.whole_out ? ranks_ : 1), memory) {
   MPI_Comm_rank(comm_, &rank_);
 }
 
 bool Blocks::verify() {
-  for (std::size_t i = 0; i < in_.size(); ++i) in_[i] = kind_.put(rank_, i);
+  in_.set([this](std::size_t i) { return kind_.put(rank_, i); });
   const bool root = kind_.rooted && rank_ == 0;
-  for (std::size_t i = 0; i < out_.size(); ++i) out_[i] = root ? pattern(0, i) : -1;
+  out_.set([root](std::size_t i) { return root ? pattern(0, i) : -1; });
   run();
-  for (std::size_t i = 0; i < out_.size(); ++i)
-    if (out_[i] != kind_.want(rank_, ranks_, block_, i)) return false;
+  const std::vector<float> got = out_.get();
+  for (std::size_t i = 0; i < got.size(); ++i)
+    if (got[i] != kind_.want(rank_, ranks_, block_, i)) return false;
   return true;
 }
 

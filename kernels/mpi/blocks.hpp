@@ -29,7 +29,7 @@ extern const BlockKind all_gather, reduce_scatter, all_to_all, broadcast;
 class Blocks : public Operation {
  public:
   // `bytes` is a multiple of 4 for each rank.
-  Blocks(const BlockKind& kind, MPI_Comm comm, std::size_t bytes);
+  Blocks(const BlockKind& kind, MPI_Comm comm, std::size_t bytes, Memory& memory = host_memory());
   void run() override { kind_.run(in_.data(), out_.data(), static_cast<int>(block_), comm_); }
   bool verify() override;
   bool synchronizes() const override { return !kind_.rooted; }

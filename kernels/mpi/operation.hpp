@@ -6,8 +6,9 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <memory>
+#include <cstring>
 #include <new>
+#include <vector>
 
 #include "model/work.hpp"
 
@@ -24,6 +25,9 @@ class Operation {
   // warms every page.
   virtual bool verify() = 0;
 
+  // After executions that were timed: false if this rank knows that one of them went wrong.
+  virtual bool intact() { return true; }
+
   // One-way trips in an execution, one after the other: a time is divided by it.
   virtual int trips() const { return 1; }
 
@@ -32,26 +36,65 @@ class Operation {
   virtual bool synchronizes() const { return true; }
 };
 
-// Starts on a page, so that no two runs differ by where malloc put the data within a cache line.
-template <class T>
-class Buffer {
+// Where the vectors of an operation lie: in memory of the host, or of a device that MPI reaches.
+class Memory {
  public:
-  explicit Buffer(std::size_t n)
-      : size_(n), data_(static_cast<T*>(std::aligned_alloc(page, rounded(n)))) {
-    if (!data_) throw std::bad_alloc();
+  virtual ~Memory() = default;
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  // From the host, and to it; done on return.
+  virtual void put(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void get(void* to, const void* from, std::size_t bytes) = 0;
+};
+
+// Starts on a page, so that no two runs differ by where malloc put the data within a cache line.
+class HostMemory : public Memory {
+ public:
+  void* allocate(std::size_t bytes) override {
+    void* memory = std::aligned_alloc(page, (bytes + page) / page * page);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
   }
-  T* data() { return data_.get(); }
-  T& operator[](std::size_t i) { return data_.get()[i]; }
-  std::size_t size() const { return size_; }
+  void release(void* memory) noexcept override { std::free(memory); }
+  void put(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void get(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
 
  private:
   static constexpr std::size_t page = 4096;
-  static std::size_t rounded(std::size_t n) { return (n * sizeof(T) + page) / page * page; }
-  struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
+};
+inline Memory& host_memory() {
+  static HostMemory memory;
+  return memory;
+}
+
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(std::size_t n, Memory& memory = host_memory())
+      : memory_(&memory), size_(n), data_(static_cast<T*>(memory.allocate(n * sizeof(T)))) {}
+  ~Buffer() { memory_->release(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  T* data() { return data_; }
+  std::size_t size() const { return size_; }
+  // Every element, by its number; and what they are.
+  template <class Value>
+  void set(Value&& value) {
+    std::vector<T> all(size_);
+    for (std::size_t i = 0; i < size_; ++i) all[i] = value(i);
+    memory_->put(data_, all.data(), size_ * sizeof(T));
+  }
+  std::vector<T> get() const {
+    std::vector<T> all(size_);
+    memory_->get(all.data(), data_, size_ * sizeof(T));
+    return all;
+  }
+
+ private:
+  Memory* memory_;
   std::size_t size_;
-  std::unique_ptr<T, Free> data_;
+  T* data_;
 };
 
 }  // namespace limen::kernels::mpi

@@ -12,7 +12,8 @@ unsigned char pattern(int rank, std::size_t i) {
 
 }  // namespace
 
-PingPong::PingPong(MPI_Comm pair, std::size_t bytes) : pair_(pair), out_(bytes), in_(bytes) {
+PingPong::PingPong(MPI_Comm pair, std::size_t bytes, Memory& memory)
+    : pair_(pair), out_(bytes, memory), in_(bytes, memory) {
   MPI_Comm_rank(pair_, &rank_);
 }
 
@@ -34,13 +35,13 @@ void Exchange::run() {
 }
 
 bool PingPong::verify() {
-  for (std::size_t i = 0; i < out_.size(); ++i) {
-    out_[i] = pattern(rank_, i);
-    in_[i] = out_[i];
-  }
+  const auto own = [this](std::size_t i) { return pattern(rank_, i); };
+  out_.set(own);
+  in_.set(own);
   run();
-  for (std::size_t i = 0; i < in_.size(); ++i) {
-    if (in_[i] != pattern(1 - rank_, i)) return false;
+  const std::vector<unsigned char> got = in_.get();
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (got[i] != pattern(1 - rank_, i)) return false;
   }
   return true;
 }

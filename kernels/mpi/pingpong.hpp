@@ -12,7 +12,7 @@ namespace limen::kernels::mpi {
 
 class PingPong : public Operation {
  public:
-  PingPong(MPI_Comm pair, std::size_t bytes);
+  PingPong(MPI_Comm pair, std::size_t bytes, Memory& memory = host_memory());
   void run() override;
   bool verify() override;
   static model::Work claim(std::size_t bytes);

@@ -46,6 +46,7 @@ Part part_of(const Figure& f, const Largest& largest) {
     return number(f, "tokens") * 2 >= largest.tokens ? Part::gpu_compute : Part::other;
   for (const char* link : {"gpu.copy", "gpu.peer", "gpu.allreduce", "gpu.nccl"})
     if (f.probe == link) return Part::gpu_link;
+  if (begins(f.probe, "device.")) return Part::gpu_link;
   return Part::other;
 }
 

@@ -170,6 +170,58 @@ TEST(CalibrateGpus, ThrottledAndSharedSamplesStayAndAreToldOf) {
   EXPECT_TRUE(c.machine.compute[static_cast<int>(Format::bf16)]);
 }
 
+// Two devices a node: what ranks measured between nodes makes the network, and within a node the
+// fastest way, of whatever did it, the law.
+TEST(CalibrateGpus, RanksOnSeveralNodesMakeTheNetwork) {
+  MadeRun made = gpu_run();
+  const double step = 8e-6, byte = 1 / 40e9;
+  const auto reduce = [&](int ranks, int nodes, const char* by, double bytes, double seconds) {
+    Parameters p{{"ranks", std::int64_t{ranks}},
+                 {"bytes", whole(bytes)},
+                 {"memory", std::string("device")},
+                 {"by", std::string(by)},
+                 {"sent", std::string("graph")}};
+    if (nodes > 1) p["nodes"] = std::int64_t{nodes};
+    made.add("device.allreduce", p, seconds, bytes);
+  };
+  for (double bytes = 1024; bytes < 2e7; bytes *= 4) {
+    for (const int nodes : {2, 4, 8}) {
+      // Doubling, a whole message a step.
+      reduce(nodes, nodes, "NCCL", bytes, std::log2(nodes) * (step + byte * bytes));
+      reduce(nodes, nodes, "MPI", bytes, 3 * std::log2(nodes) * (step + byte * bytes));
+    }
+    reduce(2, 1, "NCCL", bytes, 1e-6 + 5e-12 * bytes);  // better than our own
+    made.add("device.allgather",
+             {{"ranks", std::int64_t{2}}, {"bytes", whole(bytes)}, {"by", std::string("NCCL")}},
+             2e-6 + 3e-12 * bytes, bytes);
+  }
+  const auto m = calibrate({made.run}, "gpus").machine;
+  EXPECT_EQ(m.devices_per_node, 2);
+  EXPECT_EQ(m.devices, 16);
+  ASSERT_TRUE(m.sync_net && m.sync_net_bandwidth);
+  EXPECT_NEAR(m.sync_net->value.in(model::seconds) / step, 1, 0.1);
+  ASSERT_FALSE(m.all_reduce.empty());
+  for (const auto& piece : m.all_reduce) EXPECT_EQ(piece.ranks, 2);
+  EXPECT_NEAR(m.all_reduce[0].alpha.value.in(model::seconds), 1e-6, 0.2e-6);
+  ASSERT_FALSE(m.all_gather.empty());
+  EXPECT_NEAR(m.all_gather[0].alpha.value.in(model::seconds), 2e-6, 0.2e-6);
+  // TP over two nodes pays for the network, over one it does not.
+  const auto t = cards::find_model("llama-3.1-8b");
+  const auto time = [&](int tp) {
+    return model::predict(m, {&t, {1, 4096, Format::bf16, Format::bf16}, {.tp = tp}}).step.sync;
+  };
+  EXPECT_GT(time(4).in(model::seconds), 2 * time(2).in(model::seconds));
+}
+
+TEST(CalibrateGpus, HostMemoryOfRanksIsNoLawOfGpus) {
+  MadeRun made = gpu_run();
+  for (double bytes = 1024; bytes < 2e6; bytes *= 4)
+    made.add("mpi.allreduce", {{"ranks", std::int64_t{2}}, {"bytes", whole(bytes)}}, 1e-7, bytes);
+  const auto m = calibrate({made.run}, "gpus").machine;
+  EXPECT_NEAR(m.all_reduce[0].alpha.value.in(model::seconds) / Truth{}.alpha, 1, 0.1);
+  EXPECT_EQ(m.devices, 2);
+}
+
 TEST(CalibrateGpus, TheMachineFilePredictsTensorParallelismOverItsGpus) {
   const auto file = cards::write_machine(calibrate({gpu_run().run}, "gpus").machine);
   const auto m = cards::read_machine(file, "made");

@@ -43,6 +43,13 @@ TEST(Slurm, PrintsAScriptThatBashTakes) {
   EXPECT_EQ(json::parse(run_limen({"slurm", "--json"}).out).at("script"), run_limen({"slurm"}).out);
 }
 
+TEST(Slurm, EveryGpuHasARankForTheCollectives) {
+  EXPECT_THAT(run_limen({"slurm", "--nodes", "2", "--gpus", "8"}).out,
+              testing::AllOf(HasSubstr("#SBATCH --ntasks-per-node=8\n"),
+                             HasSubstr("\nranks_per_node=8\n")));
+  EXPECT_THAT(run_limen({"slurm", "--nodes", "2"}).out, HasSubstr("#SBATCH --ntasks-per-node=1\n"));
+}
+
 TEST(Slurm, AnArrayIsOfSingleNodes) {
   const auto r = run_limen({"slurm", "--array", "16"});
   ASSERT_EQ(r.code, 0) << r.err;

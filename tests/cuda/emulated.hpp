@@ -22,8 +22,9 @@ inline std::string emulator() {
   return folder == nullptr ? "" : folder;
 }
 
-// limen, linked to the shared CUDA runtime, with the emulation's variables set.
-inline Finished run_emulated(std::vector<std::string> arguments, const Environment& variables) {
+// limen, linked to the shared CUDA runtime, with the emulation's variables set, as a command.
+inline std::vector<std::string> emulated_command(const std::vector<std::string>& arguments,
+                                                 const Environment& variables) {
   static const std::string cache =
       (std::filesystem::temp_directory_path() / "limen-emulated-cuda").string();
   Environment all = {{"LD_LIBRARY_PATH", emulator()},
@@ -32,11 +33,15 @@ inline Finished run_emulated(std::vector<std::string> arguments, const Environme
                      {"PTXEMU_SMS", "2"},
                      {"PTXEMU_STRICT", "1"}};
   for (const auto& [name, value] : variables) all[name] = value;
-  std::vector<std::string> command = {"env"};
+  std::vector<std::string> command = {"/usr/bin/env"};
   for (const auto& [name, value] : all) command.push_back(name + "=" + value);
   command.push_back(LIMEN_SHARED_CUDART);
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return run_program("/usr/bin/env", command);
+  return command;
+}
+inline Finished run_emulated(const std::vector<std::string>& arguments,
+                             const Environment& variables) {
+  return run_program("/usr/bin/env", emulated_command(arguments, variables));
 }
 
 class Emulated : public testing::Test {

@@ -65,6 +65,37 @@ TEST_F(EmulatedDecode, StepsAreRightAndNoMeasurement) {
   }
 }
 
+#ifdef LIMEN_RANKS_NCCL
+// By NCCL, in one process and in a process for each GPU.
+TEST_F(EmulatedDecode, NcclAddsUpInTheGraph) {
+  setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+  setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+  for (const char* how : {"", "--processes"}) {
+    std::vector<std::string> arguments{"--model",    model(false), "--weights", "bf16",
+                                       "--batch",    "1",          "--tp",      "2",
+                                       "--exchange", "nccl"};
+    if (*how != '\0') arguments.emplace_back(how);
+    const auto run =
+        verify(arguments, {{"PTXEMU_DEVICES", "2"},
+                           {"LD_LIBRARY_PATH", std::string(LIMEN_RANKS_NCCL) + ":" + emulator()}});
+    ASSERT_EQ(run.code, 0) << how << run.err;
+    const auto out = nlohmann::json::parse(run.out);
+    ASSERT_EQ(out["cases"].size(), 1u);
+    EXPECT_EQ(out["cases"][0]["emulated"], true) << how;
+  }
+}
+
+TEST_F(EmulatedDecode, AWrongExchangeIsNotTimed) {
+  const auto run = verify({"--model", model(false), "--weights", "bf16", "--batch", "1", "--tp",
+                           "2", "--exchange", "nccl"},
+                          {{"PTXEMU_DEVICES", "2"},
+                           {"TEST_NCCL", "wrong"},
+                           {"LD_LIBRARY_PATH", std::string(LIMEN_RANKS_NCCL) + ":" + emulator()}});
+  EXPECT_EQ(run.code, 1) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("a wrong decode step is not timed"));
+}
+#endif
+
 TEST_F(EmulatedDecode, AFailingCallIsALineAndACode) {
   const std::vector<std::string> small{"--model", model(false), "--weights", "int8",
                                        "--batch", "1",          "--tp",      "1"};

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "kernels/cuda/host_backend.hpp"
 #include "model/error.hpp"
 #include "probes/mpi_probes.hpp"
 #include "probes/mpi_watch.hpp"
@@ -37,6 +38,20 @@ void plan_fault() {
   }).detach();
 }
 
+// TEST_MPI_GPUS=N: so many devices of the host back end, whose memory ranks open to each other.
+std::unique_ptr<gpu::Backend> made_up_gpus(std::string& why) {
+  const char* count = std::getenv("TEST_MPI_GPUS");
+  why = "TEST_MPI_GPUS is not set";
+  if (count == nullptr) return nullptr;
+  gpu::HostOptions options;
+  options.devices = std::atoi(count);
+  options.properties.multiprocessors = 2;
+  options.memory = 64 << 20;
+  options.shared = true;
+  options.patience = 1u << 20;
+  return std::make_unique<gpu::HostBackend>(options);
+}
+
 int be_rank(int argc, char** argv) {
   probes::MpiPlan plan;
   std::string into;
@@ -45,16 +60,18 @@ int be_rank(int argc, char** argv) {
     if (option == "--quick") plan.quick = true;
     if (option == "--into" && i + 1 < argc) into = argv[++i];
     if (option == "--verify") plan.verify_only = true;
-    if (option.rfind("mpi.", 0) == 0) plan.names.push_back(option);
+    if (option.rfind("mpi", 0) == 0 || option.rfind("device", 0) == 0) plan.names.push_back(option);
     if (option == "--rank-timeout" && i + 1 < argc) plan.patience = std::stod(argv[++i]);
     if (option == "--seed" && i + 1 < argc) plan.seed = std::stoull(argv[++i]);
   }
+  plan.gpus = made_up_gpus;
   plan_fault();
   return probes::mpi_rank_main(plan, into);
 }
 
 int be_launcher(const char* directory, const char* seconds) {
   probes::MpiPlan plan;
+  plan.names = {"mpi"};
   plan.seconds = std::stod(seconds);
   plan.quick = plan.seconds < 10;
   std::string note;

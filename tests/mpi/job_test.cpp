@@ -37,12 +37,16 @@ class MpiJob : public testing::Test {
     if (count_cores(allowed_cpus()) < 2) GTEST_SKIP() << "one core only";
     if (find_program({"mpirun"}).empty()) GTEST_SKIP() << "no mpirun";
     plan_.quick = true;
+    plan_.names = {"mpi"};
     plan_.seconds = 0.3;
     plan_.max_ranks = 2;
     plan_.self = LIMEN_MPI_DRIVER;
     plan_.timeout = 20;
   }
-  void TearDown() override { unsetenv("TEST_MPI_FAULT"); }
+  void TearDown() override {
+    unsetenv("TEST_MPI_FAULT");
+    unsetenv("TEST_MPI_GPUS");
+  }
 
   // What the error says; empty if there was none.
   std::string failure() {
@@ -116,12 +120,13 @@ TEST_F(MpiJob, EveryCaseHasSamplesAndAVerdict) {
 }
 
 TEST_F(MpiJob, AMissingMpirunIsSkippedWithAReason) {
+  plan_.names.clear();
   plan_.mpirun = "/nowhere/mpirun";
   std::string note;
   EXPECT_EQ(run_mpi_probes(plan_, run_.path(), note), MpiStatus::skipped);
   EXPECT_THAT(note, HasSubstr("/nowhere/mpirun"));
   const results::Run run = results::load_run(run_.path());
-  ASSERT_EQ(run.measurements.size(), std::size(mpi_probe_names));
+  ASSERT_EQ(run.measurements.size(), std::size(mpi_probe_names) + std::size(device_probe_names));
   EXPECT_NE(std::get_if<results::Skipped>(&run.measurements[0].outcome), nullptr);
 }
 
@@ -132,6 +137,50 @@ TEST_F(MpiJob, OnlyTheProbesThatWereNamed) {
   std::set<std::string> probes;
   for (const auto& m : results::load_run(run_.path()).measurements) probes.insert(m.probe);
   EXPECT_THAT(probes, testing::ElementsAre("mpi.barrier", "mpi.exchange"));
+}
+
+// Those of the host back end, whose memory MPI takes.
+TEST_F(MpiJob, BetweenDevicesOfRanks) {
+  setenv("TEST_MPI_GPUS", "2", 1);
+  plan_.names = {"device.alltoall", "device.pingpong"};
+  plan_.verify_only = true;
+  std::string note;
+  ASSERT_EQ(run_mpi_probes(plan_, run_.path(), note), MpiStatus::ran) << note;
+  std::map<std::string, int> verified, skipped;
+  for (const auto& m : results::load_run(run_.path()).measurements) {
+    EXPECT_EQ(std::get<std::string>(m.parameters.at("memory")), "device");
+    const auto by = std::get<std::string>(m.parameters.at("by"));
+    ASSERT_FALSE(std::holds_alternative<results::Invalid>(m.outcome)) << by;
+    ++(std::holds_alternative<results::Samples>(m.outcome) ? verified : skipped)[by];
+  }
+  EXPECT_THAT(verified, testing::ElementsAre(testing::Pair("MPI", 6)));
+  EXPECT_THAT(skipped, testing::ElementsAre(testing::Pair("NCCL", 6)));
+}
+
+TEST_F(MpiJob, SamplesOfMadeUpDevicesAreMarked) {
+  setenv("TEST_MPI_GPUS", "2", 1);
+  plan_.names = {"device.broadcast"};
+  std::string note;
+  ASSERT_EQ(run_mpi_probes(plan_, run_.path(), note), MpiStatus::ran) << note;
+  const auto run = results::load_run(run_.path());
+  ASSERT_EQ(run.measurements.size(), 3u);
+  for (const auto& m : run.measurements)
+    for (const auto& visit : std::get<results::Samples>(m.outcome).visits)
+      for (const auto mark : visit.marks) EXPECT_TRUE(mark & results::emulated);
+}
+
+TEST_F(MpiJob, WithoutTwoDevicesThereIsAReason) {
+  plan_.names = {"device"};
+  for (const char* count : {"", "1"}) {
+    if (*count != '\0') setenv("TEST_MPI_GPUS", count, 1);
+    const TemporaryRun run;
+    std::string note;
+    ASSERT_EQ(run_mpi_probes(plan_, run.path(), note), MpiStatus::ran) << note;
+    const auto loaded = results::load_run(run.path());
+    ASSERT_EQ(loaded.measurements.size(), std::size(device_probe_names));
+    EXPECT_THAT(std::get<results::Skipped>(loaded.measurements[0].outcome).reason,
+                HasSubstr(*count == '\0' ? "TEST_MPI_GPUS is not set" : "one GPU for all ranks"));
+  }
 }
 
 TEST_F(MpiJob, VerifyingTimesNothing) {

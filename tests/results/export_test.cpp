@@ -110,6 +110,29 @@ TEST(Export, NcclTestsPrintsBandwidthOfTheBus) {
   EXPECT_THAT(text, testing::Not(HasSubstr("7000.00")));
 }
 
+TEST(Export, DeviceMemoryHasTablesOfItsOwn) {
+  results::Run run;
+  const auto add = [&run](const char* probe, Parameters p, double seconds) {
+    p.insert({{"ranks", std::int64_t{4}}, {"bytes", std::int64_t{1'000'000}}});
+    Samples samples;
+    samples.visits.push_back({0, 1, std::vector<double>(3, seconds), {}});
+    run.measurements.push_back({probe, p, {}, samples});
+  };
+  const auto word = [](const char* w) { return std::string(w); };
+  add("device.allreduce", {{"by", word("NCCL")}, {"memory", word("device")}}, 1e-3);
+  add("device.allreduce", {{"by", word("MPI")}, {"memory", word("device")}}, 2e-3);
+  add("gpu.nccl", {{"collective", word("all_to_all")}, {"sent", word("graph")}}, 4e-3);
+  const std::string text = to_nccl_tests(run);
+  // NCCL moves bf16, MPI fp32.
+  EXPECT_THAT(text, HasSubstr("     1000000        500000  bfloat16     sum      -1  1000.00    "
+                              "1.00    1.50      0\n"));
+  EXPECT_THAT(text, HasSubstr("     1000000        250000     float     sum      -1  2000.00    "));
+  EXPECT_THAT(text, HasSubstr("# alltoall_perf of nccl-tests, in its form, from gpu.nccl"));
+  EXPECT_THAT(text, HasSubstr("     1000000        125000  bfloat16    none      -1  4000.00    "));
+  EXPECT_THAT(to_osu(run), HasSubstr("MPI-CUDA Allreduce Latency (limen"));
+  EXPECT_THAT(to_osu(run), testing::Not(HasSubstr("4000")));
+}
+
 TEST(Export, SaysWhenThereIsNothingOfItsKind) {
   results::Run empty;
   empty.directory = "made";
