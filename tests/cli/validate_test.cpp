@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -74,6 +75,24 @@ TEST(Validate, RefusesBadInputWithItsLine) {
             2);
   EXPECT_EQ(run_limen({"calibrate"}).code, 2);
   EXPECT_EQ(run_limen({"calibrate", "--published", testing::TempDir() + "nothing-here"}).code, 2);
+}
+
+TEST(Import, CompactsPublishedTablesWithTheirProvenance) {
+  const std::string from = testing::TempDir() + "published-tables", to = from + "-compact";
+  std::filesystem::remove_all(from);
+  std::filesystem::remove_all(to);
+  std::filesystem::create_directories(from);
+  std::ofstream(from + "/sources.csv")
+      << "source_id,source,commit_or_date,licence_as_stated\nlab,somewhere,abc,MIT\n";
+  std::ofstream(from + "/gemv_gemm.csv")
+      << "device,m,n,k,time_s,flops,source_id,quality\nH100,1,4096.0,4096,2e-5,7,lab,A\n";
+  ASSERT_EQ(run_limen({"import", "--published", from, "-o", to}).code, 0);
+  EXPECT_NE(read(to + "/products.csv").find("H100,,1,4096,4096,"), std::string::npos);
+  EXPECT_EQ(read(to + "/products.csv").find("flops"), std::string::npos);
+  EXPECT_NE(read(to + "/provenance.csv").find("lab,somewhere,abc,MIT"), std::string::npos);
+  EXPECT_EQ(run_limen({"import", "--published", from}).code, 2);
+  EXPECT_EQ(run_limen({"import", "--published", from, "x.json", "-o", to}).code, 2);
+  EXPECT_EQ(run_limen({"import", "--published", from + "-absent", "-o", to}).code, 2);
 }
 
 TEST(Predict, SaysWhatIsKnownOfAMachineByAnyName) {
