@@ -17,7 +17,7 @@ std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t r
   experts.top_k = 2;
   experts.expert_width = 80 * n;
   LayerShape shared{.query_heads = 18 * n, .kv_heads = 2 * n, .head_dim = 64, .width = 80 * n};
-  shared.window = 18;  // 16 of which are seen
+  shared.window = 40;  // 30 of which are seen
   shared.chunked = true;
   shared.experts = 6;
   shared.top_k = 3;
