@@ -78,7 +78,7 @@ TEST_F(EmulatedDecode, NcclAddsUpInTheGraph) {
     const auto run =
         verify(arguments, {{"PTXEMU_DEVICES", "2"},
                            {"LD_LIBRARY_PATH", std::string(LIMEN_RANKS_NCCL) + ":" + emulator()}});
-    ASSERT_EQ(run.code, 0) << how << run.err;
+    ASSERT_EQ(run.code, 77) << how << run.err;  // no case is a measurement
     const auto out = nlohmann::json::parse(run.out);
     ASSERT_EQ(out["cases"].size(), 1u);
     EXPECT_EQ(out["cases"][0]["emulated"], true) << how;
