@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 #include <sstream>
 
@@ -224,6 +225,9 @@ void change(P& p, U unit, F&& f) {
   p.high = unit(std::max(v.high, v.value));
 }
 
+// To six digits, which is more than differences and laws have.
+double short_number(double v) { return std::strtod(fmt::format("{:.6g}", v).c_str(), nullptr); }
+
 // The law of a library as straight pieces: it bends to the right, so that the lines that touch it
 // meet above it and the least of them is it within some percent.
 void add_collectives(Machine& m, const Law& law, const std::string& library, bool adds) {
@@ -245,8 +249,9 @@ void add_collectives(Machine& m, const Law& law, const std::string& library, boo
     std::vector<Line> lines;
     for (double touched = 8192; touched < 1e9; touched *= 8) {
       constexpr double step = 1e-3;
-      const double at = time(touched), beta = (time(touched * (1 + step)) - at) / (touched * step),
-                   alpha = at - beta * touched;
+      const double at = time(touched),
+                   beta = short_number((time(touched * (1 + step)) - at) / (touched * step)),
+                   alpha = short_number(at - beta * touched);
       if (!lines.empty() && beta > 0.999 * lines.back().beta) continue;  // the same line
       double down = 0, up = 0;
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -265,10 +270,12 @@ void add_collectives(Machine& m, const Law& law, const std::string& library, boo
     for (const Line& l : lines) {
       CollectivePiece out;
       out.ranks = p;
-      out.from = bytes(l.from);
-      out.alpha = parameter<Seconds>({l.alpha, l.alpha * l.down, l.alpha * l.up}, seconds, law);
-      out.beta = parameter<SecondsPerByte>({l.beta, l.beta * l.down, l.beta * l.up},
-                                           seconds_per_byte, law);
+      const auto around = [&](double v) {
+        return LawValue{v, short_number(v * l.down), short_number(v * l.up)};
+      };
+      out.from = bytes(std::round(l.from));
+      out.alpha = parameter<Seconds>(around(l.alpha), seconds, law);
+      out.beta = parameter<SecondsPerByte>(around(l.beta), seconds_per_byte, law);
       out.scatter = law.scatter;
       m.all_reduce.push_back(std::move(out));
     }
