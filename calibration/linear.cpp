@@ -126,9 +126,10 @@ void close_gate(Draft& draft, const std::string& key, double ceiling, const char
 }
 
 // The law of these products, whose keys begin with `prefix`. `what` names what was to be measured.
-void fit_law(Draft& draft, const std::string& prefix, const std::string& what, Data data,
-             const std::optional<model::Parameter<model::FlopsPerSecond>>& peak,
-             model::LinearLaw& law) {
+// Returns how many points there are beyond those that its parameters take up.
+std::size_t fit_law(Draft& draft, const std::string& prefix, const std::string& what, Data data,
+                    const std::optional<model::Parameter<model::FlopsPerSecond>>& peak,
+                    model::LinearLaw& law) {
   const auto cold = std::count_if(data.products.begin(), data.products.end(),
                                   [](const Product& p) { return p.cold; });
   auto& missing = draft.machine.unidentified;
@@ -136,7 +137,7 @@ void fit_law(Draft& draft, const std::string& prefix, const std::string& what, D
     missing.push_back(prefix + (cold == 0
                                     ? fmt::format(": no {} was measured", what)
                                     : ": efficiency needs memory.bandwidth, which is not known"));
-    return;
+    return 0;
   }
   Ceilings ceilings{draft.machine.memory_bandwidth->value.in(model::bytes_per_second),
                     peak ? peak->value.in(model::flops_per_second) : 0};
@@ -185,6 +186,29 @@ void fit_law(Draft& draft, const std::string& prefix, const std::string& what, D
     missing.push_back(prefix +
                       ".scatter: one shape only, so the error on other shapes is not known");
   report_law(draft, prefix, errors, left_out);
+  const auto taken = static_cast<std::size_t>(std::count_if(
+      fit.value.begin(), fit.value.end(), [](const auto& v) { return v.has_value(); }));
+  return errors.size() - std::min(errors.size(), taken);
+}
+
+// A scatter of few points is itself uncertain: five parameters go through seven points nearly
+// whatever they are. Formats share kernels and machine, so each law's variance is pulled towards
+// the usual one, which counts as `prior` points of its own (after Smyth 2004, moderated variances;
+// the median, because one law that does not fit says nothing of the others).
+void moderate(const std::vector<std::pair<model::LinearLaw*, std::size_t>>& laws) {
+  constexpr double prior = 4;
+  std::vector<double> scatters;
+  for (const auto& [law, spare] : laws) {
+    if (spare > 0) scatters.push_back(law->scatter);
+  }
+  if (scatters.empty()) return;
+  const double usual = results::median_of(scatters);
+  for (const auto& [law, spare] : laws) {
+    if (!law->efficiency) continue;
+    const auto own = static_cast<double>(spare);
+    law->scatter =
+        std::sqrt((own * law->scatter * law->scatter + prior * usual * usual) / (own + prior));
+  }
 }
 
 // Attention over the cache, as model::Machine::attention has it.
@@ -209,15 +233,20 @@ Data attention_data(const Observations& observed) {
 }  // namespace
 
 void fit_linear(const Observations& observed, Draft& draft) {
+  std::vector<std::pair<model::LinearLaw*, std::size_t>> laws;
   for (model::Format format : model::formats) {
     if (format == model::Format::fp4) continue;  // no kernels
     // Only GPUs multiply it.
     const auto measured = [](const Observation& o) { return o.is("format", "fp8"); };
     if (format == model::Format::fp8 && observed.where("gemv", measured).empty()) continue;
-    fit_law(draft, std::string("linear.") + model::name(format), "gemv or gemm with residence=cold",
-            data_of(observed, model::name(format)), draft.machine.compute[static_cast<int>(format)],
-            draft.machine.law(format));
+    model::LinearLaw& law = draft.machine.law(format);
+    const std::size_t spare =
+        fit_law(draft, std::string("linear.") + model::name(format),
+                "gemv or gemm with residence=cold", data_of(observed, model::name(format)),
+                draft.machine.compute[static_cast<int>(format)], law);
+    laws.emplace_back(&law, spare);
   }
+  moderate(laws);
   fit_law(draft, "attention", "attention with residence=cold", attention_data(observed),
           draft.machine.compute[static_cast<int>(model::Format::bf16)], draft.machine.attention);
 }

@@ -4,6 +4,7 @@
 
 #include "model/cards/machine_card.hpp"
 #include "model/error.hpp"
+#include "results/statistics.hpp"
 #include "tests/calibration/made_machine.hpp"
 
 namespace limen::calibration {
@@ -82,6 +83,25 @@ TEST(Calibrate, RecoversLinearLaws) {
               "bf16 peak");
   expect_near(c.machine.compute[int(Format::int4)], model::flops_per_second, truth.int16, 0.04,
               "int4 peak");
+}
+
+TEST(Calibrate, TheScatterOfAFormatLeansTowardsThatOfTheOthers) {
+  const Calibration c = whole_machine();
+  std::vector<double> own, moderated;
+  for (const LawReport& law : c.laws) {
+    for (Format f : model::formats) {
+      if (law.law != std::string("linear.") + model::name(f)) continue;
+      own.push_back(law.held_out.value());
+      moderated.push_back(c.machine.law(f).scatter);
+    }
+  }
+  ASSERT_THAT(own, SizeIs(4));
+  const double usual = results::median_of(own);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    EXPECT_LT(std::fabs(moderated[i] - usual), std::fabs(own[i] - usual)) << i;
+    EXPECT_GE(moderated[i], std::min(own[i], usual)) << i;
+    EXPECT_LE(moderated[i], std::max(own[i], usual)) << i;
+  }
 }
 
 TEST(Calibrate, RecoversSynchronization) {
