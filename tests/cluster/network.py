@@ -76,8 +76,8 @@ class Network:
         if delay and by_bridge:
             self.shape(*at, "handle", "1:", "netem", "delay", "%dus" % delay, "limit", "10000")
             at = ["parent", "1:1"]
-        if rate:
-            self.shape(*at, "tbf", "rate", rate, "burst", str(21 * frame), "latency", "100ms")
+        if rate:  # a burst of 21 frames made a byte 5 % too cheap, one of 5 frames 10 % too dear
+            self.shape(*at, "tbf", "rate", rate, "burst", str(12 * frame), "latency", "100ms")
         if rate and by_bridge:
             self.receive_on_one_core()
 

@@ -52,9 +52,9 @@ done
 idle() { [ "$(sinfo --noheader -o '%T %D')" = "idle 2" ]; }
 within 30 idle || fail "Slurm did not start: $(sinfo -N -o '%N %T %E')"
 
-# Two nodes with two GPUs each, of which there are none: noted, and no failure.
+# Two nodes with two GPUs each, of which there are none: noted, and no failure. A rank for each would need two CPUs.
 cd "$work/out"
-"$limen" slurm --quick --budget 1s --nodes 2 --gpus 2 --time 5min --grace 1min >job.sh
+"$limen" slurm --quick --budget 1s --nodes 2 --gpus 2 --ranks-per-node 1 --time 5min --grace 1min >job.sh
 job=$(sbatch --parsable job.sh "$work/out/results")
 scontrol show job "$job" | grep -q 'gres:gpu:2' || fail "Slurm knows nothing of the GPUs that were asked for"
 lines() { cat "$work"/out/results/network-*/samples.jsonl 2>/dev/null | wc -l; }
