@@ -11,6 +11,12 @@
 
 namespace limen::calibration {
 
+double rms(const std::vector<double>& errors) {
+  double squares = 0;
+  for (double e : errors) squares += e * e;
+  return errors.empty() ? 0 : std::sqrt(squares / static_cast<double>(errors.size()));
+}
+
 void report_law(Draft& draft, const std::string& law, std::vector<double> errors,
                 std::optional<double> held_out) {
   if (errors.empty()) return;

@@ -79,12 +79,6 @@ FittedLine fit_piece(const Messages& m, Segment piece) {
   return fitted;
 }
 
-double rms(const std::vector<double>& errors) {
-  double squares = 0;
-  for (double e : errors) squares += e * e;
-  return errors.empty() ? 0 : std::sqrt(squares / static_cast<double>(errors.size()));
-}
-
 // Cases of one node by number of ranks; of ranks that were measured on one socket and on several,
 // those of one.
 std::map<int, Cases> by_ranks(const Observations& observed, const std::string& probe,

@@ -60,6 +60,9 @@ inline constexpr model::Unit<model::Scalar> pure{1};
 
 using model::z90;
 
+// Root of the mean square; 0 of none.
+double rms(const std::vector<double>& errors);
+
 // Adds a line to the report: relative errors of the fit on its n points, and on points left out of
 // it.
 void report_law(Draft& draft, const std::string& law, std::vector<double> errors,

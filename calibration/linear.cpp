@@ -74,12 +74,6 @@ std::optional<double> held_out(const LinearFit& fit, const std::vector<Product>&
   });
 }
 
-double rms(const std::vector<double>& errors) {
-  double squares = 0;
-  for (double e : errors) squares += e * e;
-  return std::sqrt(squares / static_cast<double>(errors.size()));
-}
-
 // Products from the cache help to tell the unpacking and the rate, but the law is for cold weights:
 // where its overlap of memory and arithmetic is not what the machine does, both kinds do not fit
 // one law, and those from the cache go.

@@ -165,8 +165,6 @@ std::vector<Segment> cut(const Points& points, const std::vector<double>& sizes,
   return found;
 }
 
-double rounded(double value) { return std::stod(fmt::format("{:.4g}", value)); }
-
 // 95th percentile of Student's t.
 double student(int freedom) {
   constexpr std::array<double, 8> table{6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860};
@@ -305,8 +303,8 @@ std::string NetworkLaw::in_words() const {
     for (const NetworkFit& f : pieces_[i].fits)
       words += fmt::format("{}{}", &f == &pieces_[i].fits[0] ? "" : " or ", f.algorithm.name);
     const NetworkFit& best = pieces_[i].fits[0];
-    words += fmt::format(" ({} a step, {})", cards::to_text(model::seconds(rounded(best.a))),
-                         cards::to_text(model::seconds_per_byte(rounded(best.b))));
+    words += fmt::format(" ({} a step, {})", cards::to_text(model::seconds(best.a), 4),
+                         cards::to_text(model::seconds_per_byte(best.b), 4));
     if (i + 1 < pieces_.size()) words += fmt::format(" up to {:.0f} bytes", pieces_[i].to);
   }
   return words;

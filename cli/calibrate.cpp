@@ -88,9 +88,7 @@ Exit calibrate(const Options& o) {
                                                   : calibration::Subject::whatever);
   const std::string machine = cards::write_machine(c.machine);
   tell(c);
-  if (!o.file.empty()) {
-    write_file(o.file, machine);
-  }
+  if (!o.file.empty()) write_file(o.file, machine);
   if (o.json) {
     fmt::print("{}", as_json(c));
   } else if (o.file.empty()) {

@@ -19,9 +19,7 @@ Exit calibrate_published(const std::string& folder, const std::string& file, boo
                         "-o model/cards/laws.toml. Intervals are of 90 %. Do not edit.");
   for (const std::string& r : fit.refused) fmt::print(stderr, "limen: refused by physics: {}\n", r);
   for (const std::string& u : fit.unidentified) fmt::print(stderr, "not identified: {}\n", u);
-  if (!file.empty()) {
-    write_file(file, text);
-  }
+  if (!file.empty()) write_file(file, text);
   if (json) {
     auto laws = nlohmann::ordered_json::array();
     for (const cards::Law& l : fit.laws.all) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "calibration/published/validate.hpp"
+#include "model/cards/units.hpp"
 #include "model/error.hpp"
 
 namespace limen::cli {
@@ -51,14 +52,7 @@ void keep_what_stands_out(std::vector<report::FleetCell>& cells,
 std::string words_of(const std::string& key, const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (key != "bytes" || !value.is_number()) return fmt::format("{} {}", key, value.dump());
-  double bytes = value.get<double>();
-  const char* unit = "B";
-  for (const char* larger : {"kB", "MB", "GB"}) {
-    if (bytes < 1000) break;
-    bytes /= 1000;
-    unit = larger;
-  }
-  return fmt::format("{:.3g} {}", bytes, unit);
+  return cards::to_text(model::bytes(value.get<double>()), 3);
 }
 
 }  // namespace

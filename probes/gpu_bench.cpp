@@ -173,11 +173,7 @@ struct State {
 };
 
 void require_peers(const std::vector<const gpu::Device*>& devices) {
-  for (const auto* d : devices)
-    for (const auto* peer : devices)
-      if (d != peer && !d->backend().can_reach(d->number(), peer->number()))
-        throw NotHere(fmt::format("device {} cannot reach the memory of device {}", d->number(),
-                                  peer->number()));
+  if (const auto why = gpu::out_of_reach(devices); !why.empty()) throw NotHere(why);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cuda/decoder.hpp"
+#include "kernels/cuda/peers.hpp"
 #include "model/error.hpp"
 #include "probes/interrupt.hpp"
 #include "probes/schedule.hpp"
@@ -191,17 +192,10 @@ gpu::ExchangeBy exchange_by(const DecodeOptions& options) {
 
 // Why these devices cannot do it together, or empty.
 std::string not_together(const std::vector<const gpu::Device*>& devices, gpu::ExchangeBy by) {
-  if (by == gpu::ExchangeBy::nccl) {
-    std::string why;
-    const auto nccl = devices.size() > 1 ? gpu::Nccl::open(devices, why) : nullptr;
-    return nccl && !nccl->can_be_captured() ? "this NCCL cannot be captured in a graph" : why;
-  }
-  for (const auto* d : devices)
-    for (const auto* peer : devices)
-      if (d != peer && !d->backend().can_reach(d->number(), peer->number()))
-        return fmt::format("device {} cannot reach the memory of device {}", d->number(),
-                           peer->number());
-  return {};
+  if (by == gpu::ExchangeBy::own) return gpu::out_of_reach(devices);
+  std::string why;
+  const auto nccl = devices.size() > 1 ? gpu::Nccl::open(devices, why) : nullptr;
+  return nccl ? nccl->not_in_graphs() : why;
 }
 
 }  // namespace

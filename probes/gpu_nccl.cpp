@@ -89,8 +89,8 @@ Case make(GpuBench& bench, const std::shared_ptr<Group>& group, Collective what,
     std::string why;
     if (!group->nccl) group->nccl = gpu::Nccl::open(group->devices, why);
     if (!group->nccl) throw NotHere(why);
-    if (graph && !group->nccl->can_be_captured())
-      throw NotHere("this NCCL cannot be captured in a graph");
+    if (const auto not_so = group->nccl->not_in_graphs(); graph && !not_so.empty())
+      throw NotHere(not_so);
     return bench.verified(fmt::format("nccl {} {}", gpu::name(what), ranks),
                           [&] { return gpu::verify_nccl(group->devices, *group->nccl, what); });
   };

@@ -7,7 +7,6 @@
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -200,21 +199,6 @@ double waiting_seconds(const fs::path& root) {
 
 double load_average(const fs::path& root) {
   return number(first_line(root / "proc/loadavg")).value_or(0);
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 results::Provenance describe(std::uint64_t seed, const fs::path& root) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "results/here.hpp"
 #include "results/provenance.hpp"
 
 namespace limen::probes {
@@ -33,8 +34,7 @@ double steal_seconds(const std::filesystem::path& root = "/");
 // the kernel does not count them.
 double waiting_seconds(const std::filesystem::path& root = "/");
 double load_average(const std::filesystem::path& root = "/");
-std::string utc_now();  // ISO 8601
-std::string host_name();
+using results::host_name, results::utc_now;
 
 // Everything known before a run begins.
 results::Provenance describe(std::uint64_t seed, const std::filesystem::path& root = "/");

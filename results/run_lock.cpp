@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -14,18 +13,13 @@
 #include <fmt/format.h>
 
 #include "model/error.hpp"
+#include "results/here.hpp"
 
 namespace limen::results {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string this_host() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
 
 // Field 22 of /proc/PID/stat; 0 if there is no such process, or it is a zombie. The name of the
 // program, in brackets, may hold anything.
@@ -42,15 +36,6 @@ std::int64_t begun_at(pid_t pid) {
   std::int64_t ticks = 0;
   rest >> ticks;
   return state == "Z" ? 0 : ticks;
-}
-
-std::string utc_text() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
 }
 
 enum class Answer { ours, taken, no_locks };
@@ -105,11 +90,11 @@ LockHolder read_lock_line(const std::string& text) {
   return holder;
 }
 
-LockHolder this_process() { return {this_host(), ::getpid(), begun_at(::getpid()), utc_text()}; }
+LockHolder this_process() { return {host_name(), ::getpid(), begun_at(::getpid()), utc_now()}; }
 
 bool may_live(const LockHolder& holder) {
   if (holder.host.empty()) return false;
-  return holder.host != this_host() || begun_at(holder.pid) == holder.begun;
+  return holder.host != host_name() || begun_at(holder.pid) == holder.begun;
 }
 
 RunLock::RunLock(fs::path file, int fd) : file_(std::move(file)), fd_(fd) {}

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "calibration/published/laws.hpp"
+#include "results/statistics.hpp"
 
 namespace limen::calibration {
 
@@ -62,11 +63,6 @@ double distance(const PublishedRow& a, const PublishedRow& b) {
   return most;
 }
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
-}
-
 using Group = std::vector<const Judged*>;
 // What the others of a group foretell of one of them.
 using Foretell = std::function<std::vector<double>(const Judged&, const Group&)>;
@@ -85,7 +81,7 @@ Equivalence equivalence(const std::string& what, const std::vector<Judged>& fitt
       if (told.empty()) continue;
       Evaluation e;
       e.predicted = true;
-      e.value = median(told);
+      e.value = results::median_of(told);
       e.low = e.high = NAN;
       out.judged.push_back({j->row, e});
     }

@@ -54,7 +54,7 @@ Decoder::Decoder(const DeviceRanks& among, const DecodeShape& whole, Fill fill, 
   if (by_ == ExchangeBy::nccl && ranks() > 1) {
     std::string why;
     nccl_ = Nccl::open(group_, why);
-    if (nccl_ && !nccl_->can_be_captured()) why = "this NCCL cannot be captured in a graph";
+    if (nccl_) why = nccl_->not_in_graphs();
     if (!why.empty()) throw DeviceError(why, 801);
   }
   group_.together([&] {

@@ -16,7 +16,6 @@ inline constexpr Role dense_roles[] = {Role::qkv, Role::output, Role::gate_up, R
                                        Role::router};
 
 inline unsigned u(std::size_t n) { return static_cast<unsigned>(n); }
-inline unsigned ceiling(std::size_t n, std::size_t by) { return u((n + by - 1) / by); }
 // Accesses of a row of x, bf16: whole accesses of weights in every format.
 inline unsigned x_words(std::size_t columns) { return ceiling(columns, 32) * 4; }
 

@@ -87,7 +87,9 @@ class Communicator : public Nccl {
     return fmt::format("NCCL {}.{}.{}", v / 10000, v / 100 % 100, v % 100);
   }
 
-  bool can_be_captured() const override { return !lib_->of_ptxemu(); }
+  std::string not_in_graphs() const override {
+    return lib_->of_ptxemu() ? "this NCCL cannot be captured in a graph" : "";
+  }
 
   void run(Collective what, const std::vector<const void*>& in, const std::vector<void*>& out,
            std::size_t bytes) override {

@@ -24,8 +24,8 @@ class Nccl {
   static std::unique_ptr<Nccl> open(const DeviceRanks& ranks, std::string& why);
   virtual ~Nccl() = default;
   virtual std::string version() const = 0;
-  // False of an emulation that cannot send a graph of it again.
-  virtual bool can_be_captured() const = 0;
+  // Why graphs cannot hold its calls: of an emulation that cannot send a graph again. Else empty.
+  virtual std::string not_in_graphs() const = 0;
   // One collective in bf16, sent to the streams of the devices of this process; `in` and `out` have
   // an entry for each of them. `bytes` is what a rank has of the whole: in and out of all_reduce,
   // out of all_gather, in of reduce_scatter, in and out of all_to_all. DeviceError if NCCL refuses.

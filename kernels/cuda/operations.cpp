@@ -5,14 +5,11 @@
 #include <fmt/format.h>
 
 namespace limen::gpu {
-namespace {
 
-constexpr int invalid_value = 1;
-[[noreturn]] void refuse(const std::string& why) { throw DeviceError(why, invalid_value); }
-
-unsigned ceiling(std::size_t n, std::size_t by) { return static_cast<unsigned>((n + by - 1) / by); }
-
-}  // namespace
+void refuse(const std::string& why) {
+  constexpr int invalid_value = 1;
+  throw DeviceError(why, invalid_value);
+}
 
 void load(const Device& d, const AnyKernel& kernel) {
   d.backend().resident_blocks(d.number(), kernel, kernel.threads);

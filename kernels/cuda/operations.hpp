@@ -15,6 +15,12 @@
 
 namespace limen::gpu {
 
+// What is asked for is beyond what a kernel can do: DeviceError, invalid value.
+[[noreturn]] void refuse(const std::string& why);
+constexpr unsigned ceiling(std::size_t n, std::size_t by) {
+  return static_cast<unsigned>((n + by - 1) / by);
+}
+
 enum class Stream { read, write, copy, triad };
 inline constexpr Stream all_streams[] = {Stream::read, Stream::write, Stream::copy, Stream::triad};
 const char* name(Stream kernel);

@@ -11,27 +11,23 @@ namespace limen::gpu {
 namespace {
 
 constexpr unsigned most_blocks = 64;  // of an all-reduce
-[[noreturn]] void refuse(const std::string& why) {
-  constexpr int invalid_value = 1;
-  throw DeviceError(why, invalid_value);
-}
-
-unsigned ceiling(std::size_t n, std::size_t by) { return static_cast<unsigned>((n + by - 1) / by); }
-
 void reach_each_other(const std::vector<const Device*>& devices) {
-  for (const auto* d : devices) {
-    for (const auto* peer : devices) {
-      if (peer == d || peer->number() == d->number()) continue;
-      if (!d->backend().can_reach(d->number(), peer->number()))
-        throw DeviceError(fmt::format("device {} cannot reach the memory of device {}", d->number(),
-                                      peer->number()),
-                          217);
-      d->backend().reach(d->number(), peer->number());
-    }
-  }
+  if (const auto why = out_of_reach(devices); !why.empty()) throw DeviceError(why, 217);
+  for (const auto* d : devices)
+    for (const auto* peer : devices)
+      if (peer->number() != d->number()) d->backend().reach(d->number(), peer->number());
 }
 
 }  // namespace
+
+std::string out_of_reach(const std::vector<const Device*>& devices) {
+  for (const auto* d : devices)
+    for (const auto* peer : devices)
+      if (peer->number() != d->number() && !d->backend().can_reach(d->number(), peer->number()))
+        return fmt::format("device {} cannot reach the memory of device {}", d->number(),
+                           peer->number());
+  return {};
+}
 
 const char* name(AllReduce kind) { return kind == AllReduce::one_shot ? "one-shot" : "two-shot"; }
 

@@ -11,6 +11,9 @@
 
 namespace limen::gpu {
 
+// Which of these devices cannot reach the memory of which other, or empty.
+std::string out_of_reach(const std::vector<const Device*>& devices);
+
 enum class AllReduce { one_shot, two_shot };
 const char* name(AllReduce kind);
 

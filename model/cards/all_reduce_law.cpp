@@ -14,22 +14,28 @@ bool own_kernels(std::string_view library) {
 
 }  // namespace
 
-std::vector<AllReduceParameter> all_reduce_parameters(std::string_view library) {
+const std::vector<AllReduceParameter>& all_reduce_parameters(std::string_view library) {
   using L = AllReduceLaw;
-  std::vector<AllReduceParameter> all = {{"base", &L::base},
-                                         {"hop", &L::hop},
-                                         {"pipeline", &L::pipeline},
-                                         {"ring", &L::ring},
-                                         {"in_switch", &L::in_switch}};
-  if (own_kernels(library))
-    all.insert(all.end(), {{"alpha", &L::alpha}, {"growth", &L::growth}, {"direct", &L::direct}});
-  if (from_host(library)) all.push_back({"host", &L::host});
-  return all;
+  static const auto make = [](bool own, bool host) {
+    std::vector<AllReduceParameter> all = {{"base", &L::base},
+                                           {"hop", &L::hop},
+                                           {"pipeline", &L::pipeline},
+                                           {"ring", &L::ring},
+                                           {"in_switch", &L::in_switch}};
+    if (own)
+      all.insert(all.end(), {{"alpha", &L::alpha}, {"growth", &L::growth}, {"direct", &L::direct}});
+    if (host) all.push_back({"host", &L::host});
+    return all;
+  };
+  // Asked for at every point of a fit.
+  static const std::vector<AllReduceParameter> made[2][2] = {
+      {make(false, false), make(false, true)}, {make(true, false), make(true, true)}};
+  return made[own_kernels(library)][from_host(library)];
 }
 
 AllReduceLaw all_reduce_law(std::string_view library, const std::vector<double>& values) {
   AllReduceLaw law;
-  const auto parameters = all_reduce_parameters(library);
+  const auto& parameters = all_reduce_parameters(library);
   for (std::size_t i = 0; i < parameters.size(); ++i) law.*parameters[i].at = values[i];
   law.one_shot = own_kernels(library);
   law.two_shots = law.one_shot && library != "fused";

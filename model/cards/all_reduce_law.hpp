@@ -42,7 +42,7 @@ struct AllReduceParameter {
   std::string_view name;
   double AllReduceLaw::*at;
 };
-std::vector<AllReduceParameter> all_reduce_parameters(std::string_view library);
+const std::vector<AllReduceParameter>& all_reduce_parameters(std::string_view library);
 
 // `values`: in the order of the parameters.
 AllReduceLaw all_reduce_law(std::string_view library, const std::vector<double>& values);

@@ -237,7 +237,7 @@ void add_collectives(Machine& m, const Law& law, const std::string& library, boo
   fabric.memory = m.memory_bandwidth->value.in(bytes_per_second);
   fabric.adds = adds;
   std::vector<double> values;
-  const auto parameters = all_reduce_parameters(library);
+  const auto& parameters = all_reduce_parameters(library);
   for (const auto& p : parameters) values.push_back(law.of(p.name).value);
   for (int p : {2, 4, 8, 16, 32, 72}) {
     auto time = [&](double b) {

@@ -39,9 +39,7 @@ AttentionPlan::AttentionPlan(const CacheShape& shape, std::size_t members) : sha
 }
 
 std::size_t AttentionPlan::bytes(std::size_t member) const {
-  std::size_t chunks = 0;
-  for (const Piece& p : pieces_[member]) chunks += p.chunks;
-  return chunks * shape_.chunk_bytes();
+  return chunks_in(pieces_[member]) * shape_.chunk_bytes();
 }
 
 template <class Cache>

@@ -12,6 +12,12 @@ model::Work attention_work(const CacheShape& shape) {
           model::flops(2 * tokens * (key + value) * static_cast<double>(shape.group))};
 }
 
+std::size_t chunks_in(const std::vector<Piece>& pieces) {
+  std::size_t sum = 0;
+  for (const Piece& p : pieces) sum += p.chunks;
+  return sum;
+}
+
 std::vector<Piece> pieces_of(const CacheShape& shape, std::size_t member, std::size_t members) {
   std::vector<Piece> pieces;
   const auto mine = part_of(shape.heads() * shape.chunks(), member, members);

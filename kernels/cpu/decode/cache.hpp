@@ -54,6 +54,7 @@ struct Piece {
   std::size_t at = 0;  // chunks before it in the thread's memory
 };
 std::vector<Piece> pieces_of(const CacheShape& shape, std::size_t member, std::size_t members);
+std::size_t chunks_in(const std::vector<Piece>& pieces);
 
 // Where element `d` of the key (or value) of a chunk's token lies, in bf16 elements from the
 // chunk's begin.

@@ -20,12 +20,6 @@ void fill_random(std::byte* to, std::size_t bytes, std::uint64_t& state) {
   }
 }
 
-std::size_t bytes_of(const std::vector<Piece>& pieces, std::size_t chunk_bytes) {
-  std::size_t chunks = 0;
-  for (const Piece& p : pieces) chunks += p.chunks;
-  return chunks * chunk_bytes;
-}
-
 // Calls put(head, chunk's begin, place in the chunk) for the last token of each head whose last
 // chunk is among the pieces.
 template <class Put>
@@ -81,7 +75,7 @@ void Caches::make(Team& team, const DecodeShape& shape, bool numbers, std::uint6
     std::uint64_t state = (seed + m) * 0x9E3779B97F4A7C15u | 1;
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       Layer& layer = layers_[l];
-      const std::size_t bytes = bytes_of(layer.pieces[m], layer.kept.chunk_bytes()),
+      const std::size_t bytes = chunks_in(layer.pieces[m]) * layer.kept.chunk_bytes(),
                         index = layer.indexer ? layer.indexer->bytes(m) : 0;
       layer.memory[m] = Buffer(bytes + 64);
       layer.index[m] = Buffer(index + 64);

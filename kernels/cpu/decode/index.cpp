@@ -80,9 +80,7 @@ Indexer::Indexer(const IndexShape& shape, std::size_t members)
 }
 
 std::size_t Indexer::bytes(std::size_t member) const {
-  std::size_t chunks = 0;
-  for (const Piece& p : pieces_[member]) chunks += p.chunks;
-  return chunks * shape_.chunk_bytes();
+  return chunks_in(pieces_[member]) * shape_.chunk_bytes();
 }
 
 void Indexer::score(std::size_t member, const std::byte* keys, const float* queries,
