@@ -15,8 +15,7 @@
 // costs a tenth of the bandwidth.
 //
 // int8, int4: x is rounded to 16-bit integers with one power of two a column; 16-bit products are
-// added in 32 bits within a group of 128, then converted, scaled and added in fp32. The zero point
-// of int4 costs one product of the scales with the group sums of x a row.
+// added in 32 bits within a group of 128, then converted, scaled and added in fp32.
 //
 // Rounding x belongs to the call and every thread does it for itself: O(cols * tokens), and no
 // barrier.
@@ -33,7 +32,7 @@ namespace limen::kernels {
 
 class Team;
 
-// A thread's scratch memory for the rearranged x and the widened scales; enough for any format.
+// A thread's scratch memory for the rounded x; enough for any format.
 class Workspace {
  public:
   Workspace() = default;

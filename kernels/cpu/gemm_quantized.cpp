@@ -15,13 +15,14 @@ HWY_BEFORE_NAMESPACE();
 namespace limen::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Weights are fetched ahead: there is so much arithmetic on a line that out-of-order execution
-// alone does not reach far enough (plain formats do not need it, and lose by it). The distance was
-// measured; past the end a prefetch does no harm.
+// Weights are fetched ahead, into the second cache: there is so much arithmetic on a line that
+// out-of-order execution alone does not reach far enough (plain formats do not need it), and what a
+// core can await in its first cache is too little where memory is slow to answer. Distance and hint
+// were measured; past the end a prefetch does no harm.
 template <std::size_t Bytes>
 HWY_INLINE void fetch_ahead(const std::byte* group_start) {
   for (std::size_t line = 0; line < Bytes; line += 64)
-    __builtin_prefetch(group_start + 2048 + line, 0, 0);
+    __builtin_prefetch(group_start + 2048 + line, 0, 2);
 }
 
 // x as the kernels read it.
