@@ -111,26 +111,28 @@ add_norm(float* residual, const Delta* delta, const Words* gain, Words* x, unsig
   }
 }
 
+// The pair by position * turn / 2^64 turns, computed without rounding.
+LIMEN_DEVICE void rotate(float& a, float& b, uint64_t turn, unsigned position) {
+  constexpr float radians = 6.2831853f / 4294967296.0f;
+  const auto phase = static_cast<int32_t>(turn * position >> 32);
+  const float angle = static_cast<float>(phase) * radians;
+  const float c = cosine_fast(angle), s = sine_fast(angle), first = a;
+  a = first * c - b * s;
+  b = b * c + first * s;
+}
+
 // A block a head of a sequence; qkv is [sequence][queries, keys, values]. Element i of a query or
-// key is rotated with element i + dim / 2 by position * turns[i] / 2^64 turns, computed without
-// rounding. Queries go to q, [sequence][head][dim]; keys and values, in bf16, to the last slot of
-// the cache.
+// key is rotated with element i + dim / 2. Queries go to q, [sequence][head][dim]; keys and values,
+// in bf16, to the last slot of the cache.
 template <unsigned Threads>
 LIMEN_KERNEL(Threads)
 rotate_append(const float* qkv, const uint64_t* turns, float* q, uint16_t* keys, uint16_t* values,
               LIMEN_IN_PLACE Heads h) {
-  constexpr float radians = 6.2831853f / 4294967296.0f;
   const unsigned i = thread_x(), half = h.dim / 2, head = block_x(), sequence = block_y();
   if (i >= half) return;
   const float* from = qkv + (size_t{sequence} * (h.query + 2 * h.kv) + head) * h.dim;
   float a = from[i], b = from[i + half];
-  if (head < h.query + h.kv) {
-    const auto phase = static_cast<int32_t>(turns[i] * h.position >> 32);
-    const float angle = static_cast<float>(phase) * radians;
-    const float c = cosine_fast(angle), s = sine_fast(angle), first = a;
-    a = first * c - b * s;
-    b = b * c + first * s;
-  }
+  if (head < h.query + h.kv) rotate(a, b, turns[i], h.position);
   if (head < h.query) {
     float* to = q + (size_t{sequence} * h.query + head) * h.dim;
     to[i] = a;

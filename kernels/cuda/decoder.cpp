@@ -30,12 +30,13 @@ std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
     return fmt::format("{} sequences, more than {}", s.sequences, most_sequences);
   if (s.layers.empty()) return "no layers";
   for (const LayerShape& l : s.layers) {
-    if (l.is_latent()) return "latent attention";
+    if (auto why = latent_not_for_gpus(l.latent); !why.empty()) return why;
     if (!l.gated) return "a network without gates";
     if (l.held > 0) return "experts that stand for others";
-    if (l.head_dim != 64 && l.head_dim != 128)
+    if (!l.is_latent() && l.head_dim != 64 && l.head_dim != 128)
       return fmt::format("heads of {} elements; kernels are built for 64 and 128", l.head_dim);
     for (const auto& [what, n] : {std::pair{"elements a token", s.hidden},
+                                  {"columns of the output's slice", l.out_width() / ranks},
                                   {"columns of a network's slice", l.width / ranks},
                                   {"columns of an expert's slice", l.expert_width / ranks}})
       if (n % 8 != 0) return fmt::format("{} {}, not a multiple of 8", n, what);
@@ -84,10 +85,8 @@ void Decoder::make_weights(Rank& r, Fill fill, U32 seed) {
     r.layers.emplace_back();
     Layer& made = r.layers.back();
     for (Role role : dense_roles) {
-      const bool there = role == Role::gate_up || role == Role::down ? layer.width > 0
-                         : role == Role::router                      ? layer.experts > 0
-                                                                     : true;
-      if (there) made.dense[static_cast<std::size_t>(role)] = weights(l, layer, role, 1);
+      const std::size_t count = kernels::count_of(layer, role);
+      if (count > 0) made.dense[static_cast<std::size_t>(role)] = weights(l, layer, role, count);
     }
     if (layer.experts > 0) {
       made.expert_gate_up = weights(l, layer, Role::expert_gate_up, layer.experts);
@@ -96,10 +95,13 @@ void Decoder::make_weights(Rank& r, Fill fill, U32 seed) {
     }
     made.attention_gain = gain(d, l, 0, s.hidden);
     made.network_gain = gain(d, l, 1, s.hidden);
+    if (layer.latent.query_rank > 0) made.query_gain = gain(d, l, 2, layer.latent.query_rank);
+    if (layer.is_latent()) made.latent_gain = gain(d, l, 3, layer.latent.rank);
   }
   r.head = weights(s.layers.size(), {}, Role::head, 1);
   r.last_gain = gain(d, s.layers.size(), 0, s.hidden);
-  const std::size_t dim = s.layers[0].head_dim;  // the same in all layers
+  const LayerShape& any = s.layers[0];  // the same in all layers
+  const std::size_t dim = any.is_latent() ? any.latent.rope : any.head_dim;
   std::vector<U64> turns;
   for (std::size_t i = 0; i < dim / 2; ++i) {
     const double angle = std::pow(kernels::rotation_base, -2.0 * double(i) / double(dim));
@@ -113,26 +115,34 @@ void Decoder::make_caches(Rank& r) {
   const DecodeShape& s = r.shape;
   for (std::size_t l = 0; l < s.layers.size(); ++l) {
     const LayerShape& layer = s.layers[l];
-    const std::size_t heads = s.sequences * layer.kv_heads, dim = layer.head_dim,
-                      kept = s.kept(layer), n = heads * kept * dim;
+    const bool latent = layer.is_latent();
+    const std::size_t of_each = latent ? 1 : layer.kv_heads, heads = s.sequences * of_each,
+                      kept = s.kept(layer);
     for (bool value : {false, true}) {
+      const std::size_t dim = !latent ? layer.head_dim
+                              : value ? layer.latent.index_dim
+                                      : layer.latent.key_dim(),
+                        n = heads * kept * dim;
       auto& cache = value ? r.layers[l].values : r.layers[l].keys;
       cache.reset();
+      if (n == 0) continue;
       cache = {d, n};
       if (fill_ == Fill::random) {  // +-[1/2, 1)
         randomize(d, reinterpret_cast<Words*>(cache.data()), n / 8, 0x807f807fu, 0x3f003f00u,
                   seed_ + u(2 * l) + (value ? 1 : 0));
         continue;
       }
+      const auto number = [&](std::size_t h, std::size_t t, std::size_t e) {
+        if (latent && value) return Numbers::index_key(l, h, t, e);
+        const std::size_t head = latent ? 0 : kernels::whole_kv_head(s, layer, h % of_each);
+        return Numbers::cached(l, h / of_each, head, t, e, value);
+      };
       std::vector<std::uint16_t> host(n, 0x4120);  // of the new token: 10, until it is written
       for (std::size_t h = 0; h < heads; ++h)
         for (std::size_t t = 0; t + 1 < kept; ++t)
           for (std::size_t e = 0; e < dim; ++e)
             host[(h * kept + t) * dim + e] = static_cast<std::uint16_t>(
-                std::bit_cast<U32>(Numbers::cached(
-                    l, h / layer.kv_heads, kernels::whole_kv_head(s, layer, h % layer.kv_heads),
-                    s.context - kept + t, e, value)) >>
-                16);
+                std::bit_cast<U32>(number(h, s.context - kept + t, e)) >> 16);
       d.copy(cache.data(), host.data(), n * 2);
       d.synchronize();
     }
@@ -147,16 +157,18 @@ void Decoder::make_arrays(Rank& r) {
   std::size_t qkv = 0, q = 0, partial = 0, both = 0, gated = 0, pairs = 0, experts = 0;
   for (const LayerShape& layer : s.layers) {
     const std::size_t its_pairs = r.sequences() * layer.top_k;
-    qkv = std::max(qkv, layer.q_width() + 2 * layer.k_width());
-    q = std::max(q, layer.q_width());
+    qkv = std::max(qkv, layer.projected());
+    q = std::max(q, layer.out_width());
     both = std::max({both, r.sequences() * 2 * layer.width, its_pairs * 2 * layer.expert_width});
     gated = std::max(
         {gated, r.sequences() * x_words(layer.width), its_pairs * x_words(layer.expert_width)});
     pairs = std::max(pairs, its_pairs);
     experts = std::max(experts, layer.experts);
+    if (layer.is_latent()) continue;
     const Attention a = attention_of(s, layer);
     partial = std::max(partial, attention_partial(a, attention_shares(d, a)));
   }
+  make_latent_arrays(r);
   r.tokens = {d, r.sequences()};
   r.next = {d, r.sequences()};
   r.residual = {d, r.sequences() * s.hidden};

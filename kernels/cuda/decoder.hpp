@@ -25,6 +25,8 @@
 
 namespace limen::gpu {
 
+// Why no latent layer of this shape can be run on GPUs; empty if it can.
+std::string latent_not_for_gpus(const kernels::LatentShape& shape);
 // Why no step of this shape can be run on `ranks` devices; empty if it can.
 std::string not_for_gpus(const kernels::DecodeShape& whole, std::size_t ranks);
 
@@ -66,6 +68,10 @@ class Decoder {
   void make_caches(Rank& rank);
   void make_arrays(Rank& rank);
   void make_stages(Rank& rank);
+  void make_latent_arrays(Rank& rank);
+  // What lies between the first projection of a layer and its output matrix.
+  using AddStage = std::function<void(kernels::Op, std::function<void()>)>;
+  void add_latent_stages(Rank& rank, std::size_t layer, const AddStage& add);
   // Null if there is no such stage.
   template <class Wanted>
   std::unique_ptr<CapturedGraph> capture(Wanted&& wanted);

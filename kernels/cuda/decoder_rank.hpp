@@ -12,8 +12,9 @@ namespace limen::gpu {
 
 using kernels::DecodeShape, kernels::LayerShape, kernels::Op, kernels::Role;
 
-inline constexpr Role dense_roles[] = {Role::qkv, Role::output, Role::gate_up, Role::down,
-                                       Role::router};
+inline constexpr Role dense_roles[] = {Role::qkv,        Role::query_up,     Role::index_query,
+                                       Role::absorb_key, Role::absorb_value, Role::output,
+                                       Role::gate_up,    Role::down,         Role::router};
 
 inline unsigned u(std::size_t n) { return static_cast<unsigned>(n); }
 // Accesses of a row of x, bf16: whole accesses of weights in every format.
@@ -27,9 +28,9 @@ struct Stage {
 
 struct Layer {
   Weights dense[kernels::layer_roles], expert_gate_up, expert_down;
-  Memory<Words> attention_gain, network_gain;
-  Memory<std::uint16_t> keys, values;
-  Memory<U32> active;  // experts of the last step
+  Memory<Words> attention_gain, network_gain, query_gain, latent_gain;
+  Memory<std::uint16_t> keys, values;  // of latent attention: rows, and keys of the index
+  Memory<U32> active;                  // experts of the last step
 
   const Weights& of(Role role) const { return dense[static_cast<std::size_t>(role)]; }
 };
@@ -44,6 +45,13 @@ inline Attention attention_of(const DecodeShape& s, const LayerShape& layer) {
 inline unsigned candidate_shares(const DecodeShape& s) {
   return std::min(32u, ceiling(s.vocabulary, 1024));
 }
+
+// Of latent attention. A slot is one sequence's among those of a head.
+struct LatentArrays {
+  Memory<Words> query, nope, attended;  // x of products: down, up, and of [slot]
+  Memory<float> queries, absorbed, rotated, partial, values;
+  Memory<U32> heads, first;  // all heads and their first slots, as products of experts want them
+};
 
 struct Decoder::Rank {
   const Device* device = nullptr;
@@ -60,12 +68,15 @@ struct Decoder::Rank {
   Memory<float> weight{}, results{};  // of experts
   Memory<U64> candidates{};
   Memory<U32> choice{}, choices{};
+  LatentArrays latent{};
   std::vector<Stage> stages{};
 
   std::size_t sequences() const { return shape.sequences; }
   void product(const Weights& w, const Words* x, float* y) const;
   void experts(const Weights& w, const Layer& layer, const LayerShape& s, const Words* x,
                const U32* source_of, float* y) const;
+  // Of all slots, by head.
+  void by_head(const Weights& w, std::size_t heads, const Words* x, float* y) const;
 };
 
 }  // namespace limen::gpu

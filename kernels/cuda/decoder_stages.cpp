@@ -99,19 +99,23 @@ void Decoder::make_stages(Rank& r) {
     block = 2 * l;
     norm(layer.attention_gain);
     product(Op::qkv, layer.of(Role::qkv), r.normed, r.qkv);
-    add(Op::rest, [&r, &d, &k, &layer, &shape, &s, n] {
-      const Heads heads{u(shape.query_heads), u(shape.kv_heads), u(shape.head_dim),
-                        u(s.kept(shape)), u(s.context - 1)};
-      d.launch(k.rotate_append, {{heads.query + 2 * heads.kv, n}, k.rotate_append.threads},
-               r.qkv.data(), r.turns.data(), r.q.data(), layer.keys.data(), layer.values.data(),
-               heads);
-    });
-    add(Op::attention, [&r, &d, &layer, a = attention_of(s, shape)] {
-      attention(d, a,
-                {r.q.data(), layer.keys.data(), layer.values.data(), r.partial.data(), nullptr,
-                 reinterpret_cast<std::uint16_t*>(r.attended.data())},
-                attention_shares(d, a), 1 / std::sqrt(static_cast<float>(a.dim)));
-    });
+    if (shape.is_latent()) {
+      add_latent_stages(r, l, add);
+    } else {
+      add(Op::rest, [&r, &d, &k, &layer, &shape, &s, n] {
+        const Heads heads{u(shape.query_heads), u(shape.kv_heads), u(shape.head_dim),
+                          u(s.kept(shape)), u(s.context - 1)};
+        d.launch(k.rotate_append, {{heads.query + 2 * heads.kv, n}, k.rotate_append.threads},
+                 r.qkv.data(), r.turns.data(), r.q.data(), layer.keys.data(), layer.values.data(),
+                 heads);
+      });
+      add(Op::attention, [&r, &d, &layer, a = attention_of(s, shape)] {
+        attention(d, a,
+                  {r.q.data(), layer.keys.data(), layer.values.data(), r.partial.data(), nullptr,
+                   reinterpret_cast<std::uint16_t*>(r.attended.data())},
+                  attention_shares(d, a), 1 / std::sqrt(static_cast<float>(a.dim)));
+      });
+    }
     product(Op::output, layer.of(Role::output), r.attended, r.out);
     exchange();
     block = 2 * l + 1;

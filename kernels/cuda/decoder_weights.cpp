@@ -76,9 +76,8 @@ Weights random_weights(const Device& d, const kernels::Shape& shape, std::size_t
 
 Weights numbered_weights(const Device& d, const DecodeShape& s, std::size_t l, Role role) {
   const LayerShape layer = l < s.layers.size() ? s.layers[l] : LayerShape{};
-  const bool routed = role == Role::expert_gate_up || role == Role::expert_down;
   const auto shape = kernels::matrix_shape(s, layer, role);
-  const std::size_t count = routed ? layer.experts : 1;
+  const std::size_t count = role == Role::head ? 1 : kernels::count_of(layer, role);
   Weights w = reserve(d, shape, count);
   std::vector<Words> words(w.words.size());
   std::memset(words.data(), 0xff, words.size() * sizeof(Words));  // padding: NaN, or -1
@@ -89,7 +88,8 @@ Weights numbered_weights(const Device& d, const DecodeShape& s, std::size_t l, R
     auto* to = reinterpret_cast<std::uint8_t*>(words.data() + i * w.matrix.row_words());
     for (std::size_t k = 0; k < shape.cols; ++k)
       put(w.matrix.format, to, k,
-          Numbers::weight(l, role, i / shape.rows, row, kernels::whole_col(s, role, k, shape.cols)),
+          Numbers::weight(l, role, kernels::whole_index(s, layer, role, i / shape.rows), row,
+                          kernels::whole_col(s, role, k, shape.cols)),
           scale);
     for (std::size_t g = 0; g < w.matrix.groups(); ++g)
       scales[i * w.matrix.groups() + g] =

@@ -7,7 +7,7 @@
 
 namespace limen::gpu {
 
-// One matrix, or those of all experts of a layer, one after the other.
+// One matrix, or those of all experts or heads of a layer, one after the other.
 struct Weights {
   Matrix matrix{};
   Memory<Words> words{};
@@ -17,7 +17,7 @@ struct Weights {
 Format format_of(kernels::Format weights);
 
 // Of zero mean and a variance of about 1 / cols, so that a layer neither blows up what passes
-// through it nor lets it fade. `count`: of experts, or 1.
+// through it nor lets it fade. `count`: of experts or heads, or 1.
 Weights random_weights(const Device& device, const kernels::Shape& shape, std::size_t count,
                        U32 seed);
 // kernels::Numbers, of a slice's layer. Waits.

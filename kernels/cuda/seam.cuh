@@ -18,6 +18,12 @@ static_assert(__cplusplus >= 202002L, "kernels are C++20: pass -std=c++20 to nvc
 #define LIMEN_SIDE on_device
 #define LIMEN_DEVICE __device__ __forceinline__
 #define LIMEN_KERNEL(threads) __global__ void __launch_bounds__(threads, 1)
+// With registers for two blocks on a multiprocessor; for one on sm_75, whose compiler would spill.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define LIMEN_KERNEL_TWICE(threads) LIMEN_KERNEL(threads)
+#else
+#define LIMEN_KERNEL_TWICE(threads) __global__ void __launch_bounds__(threads, 2)
+#endif
 #define LIMEN_SHARED(type, name, count) __shared__ type name[count]
 #define LIMEN_UNROLL _Pragma("unroll")
 #define LIMEN_NO_UNROLL _Pragma("unroll 1")
@@ -30,6 +36,7 @@ static_assert(__cplusplus >= 202002L, "kernels are C++20: pass -std=c++20 to nvc
 #endif
 #define LIMEN_DEVICE inline
 #define LIMEN_KERNEL(threads) inline void
+#define LIMEN_KERNEL_TWICE(threads) inline void
 #define LIMEN_UNROLL
 #define LIMEN_NO_UNROLL
 #define LIMEN_IN_PLACE const

@@ -8,6 +8,7 @@
 #include "kernels/cuda/fma.cuh"
 #include "kernels/cuda/gemm.cuh"
 #include "kernels/cuda/gemv.cuh"
+#include "kernels/cuda/latent.cuh"
 #include "kernels/cuda/routing.cuh"
 #include "kernels/cuda/stream.cuh"
 #include "kernels/cuda/table.hpp"
@@ -106,6 +107,14 @@ inline KernelTable make_table() {
   enter<add_norm<elementwise_threads, float>>(t.add_norm, "add_norm", elementwise_threads);
   enter<add_norm<elementwise_threads, uint16_t>>(t.add_norm_bf16, "add_norm", elementwise_threads);
   enter<rotate_append<rotation_threads>>(t.rotate_append, "rotate_append", rotation_threads);
+  enter<append_latent<elementwise_threads>>(t.append_latent, "append_latent", elementwise_threads);
+  enter<split_queries<rows_threads>>(t.split_queries, "split_queries", rows_threads);
+  enter<latent_attention<8, latent_rank, latent_rope>>(t.latent_attention[0], "latent attention",
+                                                       latent_rank / 2);
+  enter<latent_attention<16, latent_rank, latent_rope>>(t.latent_attention[1], "latent attention",
+                                                        latent_rank / 2);
+  enter<attention_join<latent_rank, uint16_t>>(t.latent_join, "attention join", latent_rank);
+  enter<join_heads<rows_threads>>(t.join_heads, "join_heads", rows_threads);
   enter<gate_rows<rows_threads>>(t.gate_rows, "gate_rows", rows_threads);
   enter<round_message<rows_threads>>(t.round_message, "round_message", rows_threads);
   enter<randomize<elementwise_threads>>(t.randomize, "randomize", elementwise_threads);

@@ -20,9 +20,10 @@ using AttentionKernel =
 using AllReduceKernel = Kernel<Ranks, const U32*, U32*, std::size_t, U32*, U32, U32, Status*>;
 
 // Query heads of a block that attention is compiled for, tokens of a warp that gemm is, and
-// dimensions of a head.
+// dimensions of a head. Of latent attention: heads of a block, and elements of a row.
 inline constexpr unsigned attention_groups[] = {1, 4, 8}, gemm_tokens[] = {1, 2, 4, 8},
                           head_dims[] = {64, 128};
+inline constexpr unsigned latent_groups[] = {8, 16}, latent_rank = 512, latent_rope = 64;
 
 struct KernelTable {
   Kernel<const Words*, std::size_t, U64*> read;
@@ -51,6 +52,16 @@ struct KernelTable {
   Kernel<float*, const std::uint16_t*, const Words*, Words*, unsigned, unsigned, unsigned, float>
       add_norm_bf16;
   Kernel<const float*, const U64*, float*, std::uint16_t*, std::uint16_t*, Heads> rotate_append;
+  Kernel<const float*, const U64*, const Words*, const Words*, std::uint16_t*, std::uint16_t*,
+         std::uint16_t*, LatentToken>
+      append_latent;
+  Kernel<const float*, const U64*, std::uint16_t*, float*, unsigned, unsigned, unsigned, unsigned,
+         unsigned>
+      split_queries;
+  Kernel<const float*, const float*, const Words*, const U32*, float*, LatentHeads>
+      latent_attention[2];  // by latent_groups
+  Kernel<const float*, std::uint16_t*, unsigned> latent_join;
+  Kernel<const float*, std::uint16_t*, unsigned, unsigned, unsigned, unsigned> join_heads;
   Kernel<const float*, Words*, unsigned, unsigned> gate_rows;
   Kernel<const float*, Words*, unsigned> round_message;
   Kernel<Words*, std::size_t, U32, U32, U32> randomize;

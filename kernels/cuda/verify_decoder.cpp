@@ -23,9 +23,20 @@ std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t r
   shared.top_k = 3;
   shared.expert_width = 80 * n;
   shared.sigmoid = true;
+  // Rows have the one length that kernels are built for.
+  LayerShape latent{.query_heads = 2 * n, .width = 144 * n};
+  latent.latent = {
+      .query_rank = 40, .rank = latent_rank, .nope = 24, .rope = latent_rope, .value_dim = 24};
+  LayerShape at_once = experts;  // queries of more heads than a block takes, not from latent ones
+  at_once.query_heads = 10 * n;
+  at_once.latent = latent.latent;
+  at_once.latent.query_rank = 0;
+  at_once.latent.value_dim = 8;
   return {{weights, 136, 66 * n, 1, 70, {dense, dense}},
           {weights, 136, 66 * n, 3, 70, {windowed, experts}},
-          {weights, 136, 66 * n, 9, 70, {shared}}};
+          {weights, 136, 66 * n, 9, 70, {shared}},
+          {weights, 136, 66 * n, 1, 38, {latent}},
+          {weights, 136, 66 * n, 2, 21, {at_once}}};
 }
 
 std::string verify_decoder(const DeviceRanks& ranks, const DecodeShape& whole, ExchangeBy by) {

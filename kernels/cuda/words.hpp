@@ -55,6 +55,19 @@ inline constexpr unsigned fma_steps = 16, fma_chains = 8, fma_threads = 256;
 struct Heads {
   unsigned query, kv, dim, seen, position;
 };
+// What the first projection leaves of a token of latent attention, [latent query, latent row, index
+// key, index weights], and the place of the new token: among those kept, and in the context.
+struct LatentToken {
+  unsigned projected, query_rank, rank, rope, index_dim;
+  unsigned query_words;  // accesses of a row of latent queries
+  unsigned kept, position;
+  float epsilon;
+};
+// Heads of latent attention and the rows of a sequence that they see, in shares.
+struct LatentHeads {
+  unsigned heads, sequences, kept, seen, shares;
+  float scale;
+};
 // Of the routing of one layer.
 inline constexpr unsigned most_pairs = 1024, most_experts = 1024, most_sequences = 64;
 

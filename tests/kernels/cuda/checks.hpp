@@ -36,6 +36,16 @@ inline std::string check_all_reduce(Backend& backend, AllReduce kind) {
                     [&](const auto& all) { return verify_all_reduce(all, kind, 5); });
 }
 
+// A step of every small model with latent attention, or without.
+inline std::string check_decode(Backend& backend, kernels::Format weights, int ranks, bool latent) {
+  std::string wrong;
+  for (const auto& shape : shapes_to_verify(weights, static_cast<std::size_t>(ranks)))
+    if (wrong.empty() && shape.layers[0].is_latent() == latent)
+      wrong = on_devices(backend, ranks,
+                         [&](const auto& devices) { return verify_decoder(devices, shape); });
+  return wrong;
+}
+
 using Check = std::function<std::string(Backend&)>;
 inline const std::map<std::string, Check>& checks() {
   static const std::map<std::string, Check> all = [] {
@@ -53,6 +63,12 @@ inline const std::map<std::string, Check>& checks() {
           return verify_attention(Device(b, 0), f, heads, 3);
         };
     c["attention"] = c["attention_4_bf16"];
+    for (const unsigned heads : {3u, 18u})
+      for (const bool selected : {false, true})
+        c["latent_" + std::to_string(heads) + (selected ? "_selected" : "")] = [=](Backend& b) {
+          return verify_latent(Device(b, 0), heads, selected, 3);
+        };
+    c["latent"] = c["latent_18_selected"];
     c["chase"] = [](Backend& b) { return verify_chase(Device(b, 0), 4); };
     c["launch"] = [](Backend& b) { return verify_launch(Device(b, 0)); };
     c["fma"] = [](Backend& b) { return verify_multiply_add(Device(b, 0)); };
@@ -69,10 +85,12 @@ inline const std::map<std::string, Check>& checks() {
     for (const auto f : {kernels::Format::bf16, kernels::Format::int8, kernels::Format::int4})
       for (const int ranks : {1, 2})
         c[std::string("decode_") + kernels::name(f) + "_" + std::to_string(ranks)] =
-            [=](Backend& b) {
-              return on_devices(b, ranks, [&](const auto& d) { return verify_decode(d, f); });
-            };
+            [=](Backend& b) { return check_decode(b, f, ranks, false); };
     c["decode"] = c["decode_bf16_1"];
+    c["decode_latent"] = [](Backend& b) { return check_decode(b, kernels::Format::bf16, 1, true); };
+    c["decode_latent_int4_2"] = [](Backend& b) {
+      return check_decode(b, kernels::Format::int4, 2, true);
+    };
     return c;
   }();
   return all;
