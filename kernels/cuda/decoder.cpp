@@ -30,7 +30,7 @@ std::string not_for_gpus(const DecodeShape& s, std::size_t ranks) {
     return fmt::format("{} sequences, more than {}", s.sequences, most_sequences);
   if (s.layers.empty()) return "no layers";
   for (const LayerShape& l : s.layers) {
-    if (auto why = latent_not_for_gpus(l.latent); !why.empty()) return why;
+    if (auto why = latent_not_for_gpus(l.latent, s.context); !why.empty()) return why;
     if (!l.gated) return "a network without gates";
     if (l.held > 0) return "experts that stand for others";
     if (!l.is_latent() && l.head_dim != 64 && l.head_dim != 128)
@@ -108,45 +108,6 @@ void Decoder::make_weights(Rank& r, Fill fill, U32 seed) {
     turns.push_back(static_cast<U64>(std::ldexp(angle / (2 * M_PI), 64)));
   }
   r.turns = upload(d, turns);
-}
-
-void Decoder::make_caches(Rank& r) {
-  const Device& d = *r.device;
-  const DecodeShape& s = r.shape;
-  for (std::size_t l = 0; l < s.layers.size(); ++l) {
-    const LayerShape& layer = s.layers[l];
-    const bool latent = layer.is_latent();
-    const std::size_t of_each = latent ? 1 : layer.kv_heads, heads = s.sequences * of_each,
-                      kept = s.kept(layer);
-    for (bool value : {false, true}) {
-      const std::size_t dim = !latent ? layer.head_dim
-                              : value ? layer.latent.index_dim
-                                      : layer.latent.key_dim(),
-                        n = heads * kept * dim;
-      auto& cache = value ? r.layers[l].values : r.layers[l].keys;
-      cache.reset();
-      if (n == 0) continue;
-      cache = {d, n};
-      if (fill_ == Fill::random) {  // +-[1/2, 1)
-        randomize(d, reinterpret_cast<Words*>(cache.data()), n / 8, 0x807f807fu, 0x3f003f00u,
-                  seed_ + u(2 * l) + (value ? 1 : 0));
-        continue;
-      }
-      const auto number = [&](std::size_t h, std::size_t t, std::size_t e) {
-        if (latent && value) return Numbers::index_key(l, h, t, e);
-        const std::size_t head = latent ? 0 : kernels::whole_kv_head(s, layer, h % of_each);
-        return Numbers::cached(l, h / of_each, head, t, e, value);
-      };
-      std::vector<std::uint16_t> host(n, 0x4120);  // of the new token: 10, until it is written
-      for (std::size_t h = 0; h < heads; ++h)
-        for (std::size_t t = 0; t + 1 < kept; ++t)
-          for (std::size_t e = 0; e < dim; ++e)
-            host[(h * kept + t) * dim + e] = static_cast<std::uint16_t>(
-                std::bit_cast<U32>(number(h, s.context - kept + t, e)) >> 16);
-      d.copy(cache.data(), host.data(), n * 2);
-      d.synchronize();
-    }
-  }
 }
 
 void Decoder::make_arrays(Rank& r) {

@@ -26,7 +26,7 @@
 namespace limen::gpu {
 
 // Why no latent layer of this shape can be run on GPUs; empty if it can.
-std::string latent_not_for_gpus(const kernels::LatentShape& shape);
+std::string latent_not_for_gpus(const kernels::LatentShape& shape, std::size_t context);
 // Why no step of this shape can be run on `ranks` devices; empty if it can.
 std::string not_for_gpus(const kernels::DecodeShape& whole, std::size_t ranks);
 
@@ -72,6 +72,7 @@ class Decoder {
   // What lies between the first projection of a layer and its output matrix.
   using AddStage = std::function<void(kernels::Op, std::function<void()>)>;
   void add_latent_stages(Rank& rank, std::size_t layer, const AddStage& add);
+  void add_index_stages(Rank& rank, std::size_t layer, const Words* query, const AddStage& add);
   // Null if there is no such stage.
   template <class Wanted>
   std::unique_ptr<CapturedGraph> capture(Wanted&& wanted);

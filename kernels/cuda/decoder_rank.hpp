@@ -50,6 +50,9 @@ inline unsigned candidate_shares(const DecodeShape& s) {
 struct LatentArrays {
   Memory<Words> query, nope, attended;  // x of products: down, up, and of [slot]
   Memory<float> queries, absorbed, rotated, partial, values;
+  Memory<float> index_queries, index_scores;
+  Memory<std::uint16_t> index_rotated;
+  Memory<U32> selected;
   Memory<U32> heads, first;  // all heads and their first slots, as products of experts want them
 };
 

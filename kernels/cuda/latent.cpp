@@ -38,4 +38,17 @@ void latent_attention(const Device& d, const LatentAttention& a, const LatentArg
            with.rounded, shares);
 }
 
+void index(const Device& d, const Index& x, const IndexArguments& with) {
+  if (x.sequences == 0 || x.heads == 0 || x.context == 0 || x.context > most_indexed || x.top == 0)
+    refuse(fmt::format("index: {} of {} tokens, {} heads, {} sequences; at most {} tokens", x.top,
+                       x.context, x.heads, x.sequences, most_indexed));
+  const auto& k = d.kernels();
+  d.launch(k.index_scores,
+           {{ceiling(x.context, index_tokens), x.sequences}, k.index_scores.threads},
+           reinterpret_cast<const Words*>(with.keys), reinterpret_cast<const Words*>(with.queries),
+           with.weights, with.scores, x.heads, x.context, with.stride);
+  d.launch(k.index_select, {{x.sequences}, k.index_select.threads}, with.scores, with.selected,
+           x.context, x.selected());
+}
+
 }  // namespace limen::gpu

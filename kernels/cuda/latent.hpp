@@ -1,4 +1,5 @@
-// Latent attention as an operation: how its kernels are launched (latent.cuh), and what they claim.
+// Latent attention and its indexer as operations: how their kernels are launched (latent.cuh,
+// index.cuh).
 #pragma once
 
 #include "kernels/cuda/operations.hpp"
@@ -23,5 +24,20 @@ unsigned latent_shares(const Device& device, const LatentAttention& shape);
 std::size_t latent_partial(const LatentAttention& shape, unsigned shares);
 void latent_attention(const Device& device, const LatentAttention& shape,
                       const LatentArguments& arguments, unsigned shares, float scale);
+
+// Of `context` tokens of a sequence the `top` ones, over index keys of index_dim elements.
+struct Index {
+  unsigned sequences = 1, heads = 1, context = 1, top = 1;
+
+  unsigned selected() const { return context < top ? context : top; }
+};
+struct IndexArguments {
+  const std::uint16_t *keys = nullptr, *queries = nullptr;  // [sequence][token], [sequence][head]
+  const float* weights = nullptr;                           // [sequence] rows of `stride`
+  unsigned stride = 0;
+  float* scores = nullptr;  // [sequence][context]
+  U32* selected = nullptr;  // [sequence][selected()], in the order of the tokens
+};
+void index(const Device& device, const Index& shape, const IndexArguments& arguments);
 
 }  // namespace limen::gpu

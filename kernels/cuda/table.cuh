@@ -8,6 +8,7 @@
 #include "kernels/cuda/fma.cuh"
 #include "kernels/cuda/gemm.cuh"
 #include "kernels/cuda/gemv.cuh"
+#include "kernels/cuda/index.cuh"
 #include "kernels/cuda/latent.cuh"
 #include "kernels/cuda/routing.cuh"
 #include "kernels/cuda/stream.cuh"
@@ -115,6 +116,9 @@ inline KernelTable make_table() {
                                                         latent_rank / 2);
   enter<attention_join<latent_rank, uint16_t>>(t.latent_join, "attention join", latent_rank);
   enter<join_heads<rows_threads>>(t.join_heads, "join_heads", rows_threads);
+  enter<rotate_index<rows_threads>>(t.rotate_index, "rotate_index", rows_threads);
+  enter<index_scores<index_dim>>(t.index_scores, "index scores", index_threads);
+  enter<index_select<select_threads>>(t.index_select, "index selection", select_threads);
   enter<gate_rows<rows_threads>>(t.gate_rows, "gate_rows", rows_threads);
   enter<round_message<rows_threads>>(t.round_message, "round_message", rows_threads);
   enter<randomize<elementwise_threads>>(t.randomize, "randomize", elementwise_threads);

@@ -20,10 +20,12 @@ using AttentionKernel =
 using AllReduceKernel = Kernel<Ranks, const U32*, U32*, std::size_t, U32*, U32, U32, Status*>;
 
 // Query heads of a block that attention is compiled for, tokens of a warp that gemm is, and
-// dimensions of a head. Of latent attention: heads of a block, and elements of a row.
+// dimensions of a head. Of latent attention: heads of a block, and elements of a row,
+// of an index key, and tokens of an index.
 inline constexpr unsigned attention_groups[] = {1, 4, 8}, gemm_tokens[] = {1, 2, 4, 8},
                           head_dims[] = {64, 128};
-inline constexpr unsigned latent_groups[] = {8, 16}, latent_rank = 512, latent_rope = 64;
+inline constexpr unsigned latent_groups[] = {8, 16}, latent_rank = 512, latent_rope = 64,
+                          index_dim = 128, most_indexed = 1 << 20;
 
 struct KernelTable {
   Kernel<const Words*, std::size_t, U64*> read;
@@ -62,6 +64,10 @@ struct KernelTable {
       latent_attention[2];  // by latent_groups
   Kernel<const float*, std::uint16_t*, unsigned> latent_join;
   Kernel<const float*, std::uint16_t*, unsigned, unsigned, unsigned, unsigned> join_heads;
+  Kernel<const float*, const U64*, std::uint16_t*, unsigned, unsigned, unsigned> rotate_index;
+  Kernel<const Words*, const Words*, const float*, float*, unsigned, unsigned, unsigned>
+      index_scores;
+  Kernel<const float*, U32*, unsigned, unsigned> index_select;
   Kernel<const float*, Words*, unsigned, unsigned> gate_rows;
   Kernel<const float*, Words*, unsigned> round_message;
   Kernel<Words*, std::size_t, U32, U32, U32> randomize;

@@ -22,6 +22,7 @@ std::string verify_attention(const Device& device, Format cache, unsigned heads_
                              std::uint64_t seed);
 // `selected`: of more rows than are seen, some are picked.
 std::string verify_latent(const Device& device, unsigned heads, bool selected, std::uint64_t seed);
+std::string verify_index(const Device& device, std::uint64_t seed);
 std::string verify_rms_norm(const Device& device, std::uint64_t seed);
 std::string verify_swiglu(const Device& device, std::uint64_t seed);
 std::string verify_launch(const Device& device);  // the empty kernel, in a stream and in a graph

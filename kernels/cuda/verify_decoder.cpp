@@ -32,11 +32,17 @@ std::vector<DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t r
   at_once.latent = latent.latent;
   at_once.latent.query_rank = 0;
   at_once.latent.value_dim = 8;
+  LayerShape few = latent, all = latent;  // tokens that are selected
+  few.latent.index_heads = all.latent.index_heads = 3;
+  few.latent.index_dim = all.latent.index_dim = index_dim;
+  few.latent.index_top = 6;  // in one sequence the new one itself, for its index key is rotated
+  all.latent.index_top = 60;
   return {{weights, 136, 66 * n, 1, 70, {dense, dense}},
           {weights, 136, 66 * n, 3, 70, {windowed, experts}},
           {weights, 136, 66 * n, 9, 70, {shared}},
           {weights, 136, 66 * n, 1, 38, {latent}},
-          {weights, 136, 66 * n, 2, 21, {at_once}}};
+          {weights, 136, 66 * n, 2, 21, {at_once}},
+          {weights, 136, 66 * n, 2, 23, {few, all}}};
 }
 
 std::string verify_decoder(const DeviceRanks& ranks, const DecodeShape& whole, ExchangeBy by) {

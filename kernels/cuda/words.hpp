@@ -68,6 +68,7 @@ struct LatentHeads {
   unsigned heads, sequences, kept, seen, shares;
   float scale;
 };
+inline constexpr unsigned index_tokens = 64;  // of a block that scores them for an index
 // Of the routing of one layer.
 inline constexpr unsigned most_pairs = 1024, most_experts = 1024, most_sequences = 64;
 

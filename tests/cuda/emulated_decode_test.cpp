@@ -28,6 +28,15 @@ class EmulatedDecode : public Emulated {
       "num_experts_per_tok": 2, "moe_intermediate_size": 96, "intermediate_size": 96})"
                              : R"("model_type": "llama", "intermediate_size": 208})"));
   }
+  // Latent attention of half of the tokens.
+  std::string sparse_model() const {
+    return file("sparse.json", R"({"model_type": "glm_moe_dsa", "num_hidden_layers": 2,
+      "hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 520,
+      "intermediate_size": 208, "moe_intermediate_size": 96, "n_routed_experts": 6,
+      "num_experts_per_tok": 2, "n_shared_experts": 1, "first_k_dense_replace": 1,
+      "q_lora_rank": 64, "kv_lora_rank": 512, "qk_nope_head_dim": 32, "qk_rope_head_dim": 64,
+      "v_head_dim": 32, "index_n_heads": 4, "index_head_dim": 128, "index_topk": 50})");
+  }
   std::string machine() const {
     const auto p = [](const std::string& key, const std::string& value) {
       return key + " = { value = \"" + value + "\", evidence = \"fitted\", source = \"made\" }\n";
@@ -50,13 +59,13 @@ class EmulatedDecode : public Emulated {
 };
 
 TEST_F(EmulatedDecode, StepsAreRightAndNoMeasurement) {
-  const auto run = verify({"--model", model(false) + "," + model(true), "--weights", "bf16,int4",
-                           "--batch", "1,3", "--tp", "1,2"},
+  const auto run = verify({"--model", model(false) + "," + model(true) + "," + sparse_model(),
+                           "--weights", "bf16,int4", "--batch", "1,3", "--tp", "1,2"},
                           {{"PTXEMU_DEVICES", "2"}, {"PTXEMU_ORDER", "rev"}});
   ASSERT_EQ(run.code, 77) << run.err;  // nothing was measured
   EXPECT_THAT(run.err, HasSubstr("EMULATED"));
   const auto out = nlohmann::json::parse(run.out);
-  EXPECT_EQ(out["cases"].size(), 16u);
+  EXPECT_EQ(out["cases"].size(), 24u);
   EXPECT_EQ(out["summary"]["cases"], 0);
   for (const auto& c : out["cases"]) {
     EXPECT_EQ(c["emulated"], true);

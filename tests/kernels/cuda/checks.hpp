@@ -36,13 +36,19 @@ inline std::string check_all_reduce(Backend& backend, AllReduce kind) {
                     [&](const auto& all) { return verify_all_reduce(all, kind, 5); });
 }
 
-// A step of every small model with latent attention, or without.
-inline std::string check_decode(Backend& backend, kernels::Format weights, int ranks, bool latent) {
+// A step of every small model whose attention is of this kind.
+enum class Kind { grouped, latent, sparse };
+inline std::string check_decode(Backend& backend, kernels::Format weights, int ranks, Kind kind) {
   std::string wrong;
-  for (const auto& shape : shapes_to_verify(weights, static_cast<std::size_t>(ranks)))
-    if (wrong.empty() && shape.layers[0].is_latent() == latent)
+  for (const auto& shape : shapes_to_verify(weights, static_cast<std::size_t>(ranks))) {
+    const auto& first = shape.layers[0];
+    const Kind its = first.latent.index_top > 0 ? Kind::sparse
+                     : first.is_latent()        ? Kind::latent
+                                                : Kind::grouped;
+    if (wrong.empty() && its == kind)
       wrong = on_devices(backend, ranks,
                          [&](const auto& devices) { return verify_decoder(devices, shape); });
+  }
   return wrong;
 }
 
@@ -63,12 +69,9 @@ inline const std::map<std::string, Check>& checks() {
           return verify_attention(Device(b, 0), f, heads, 3);
         };
     c["attention"] = c["attention_4_bf16"];
-    for (const unsigned heads : {3u, 18u})
-      for (const bool selected : {false, true})
-        c["latent_" + std::to_string(heads) + (selected ? "_selected" : "")] = [=](Backend& b) {
-          return verify_latent(Device(b, 0), heads, selected, 3);
-        };
-    c["latent"] = c["latent_18_selected"];
+    c["latent_one_block"] = [](Backend& b) { return verify_latent(Device(b, 0), 3, false, 3); };
+    c["latent"] = [](Backend& b) { return verify_latent(Device(b, 0), 18, true, 3); };
+    c["index"] = [](Backend& b) { return verify_index(Device(b, 0), 4); };
     c["chase"] = [](Backend& b) { return verify_chase(Device(b, 0), 4); };
     c["launch"] = [](Backend& b) { return verify_launch(Device(b, 0)); };
     c["fma"] = [](Backend& b) { return verify_multiply_add(Device(b, 0)); };
@@ -85,11 +88,16 @@ inline const std::map<std::string, Check>& checks() {
     for (const auto f : {kernels::Format::bf16, kernels::Format::int8, kernels::Format::int4})
       for (const int ranks : {1, 2})
         c[std::string("decode_") + kernels::name(f) + "_" + std::to_string(ranks)] =
-            [=](Backend& b) { return check_decode(b, f, ranks, false); };
+            [=](Backend& b) { return check_decode(b, f, ranks, Kind::grouped); };
     c["decode"] = c["decode_bf16_1"];
-    c["decode_latent"] = [](Backend& b) { return check_decode(b, kernels::Format::bf16, 1, true); };
-    c["decode_latent_int4_2"] = [](Backend& b) {
-      return check_decode(b, kernels::Format::int4, 2, true);
+    c["decode_latent"] = [](Backend& b) {
+      return check_decode(b, kernels::Format::bf16, 1, Kind::latent);
+    };
+    c["decode_sparse"] = [](Backend& b) {
+      return check_decode(b, kernels::Format::int8, 1, Kind::sparse);
+    };
+    c["decode_sparse_int4_2"] = [](Backend& b) {
+      return check_decode(b, kernels::Format::int4, 2, Kind::sparse);
     };
     return c;
   }();
