@@ -65,7 +65,7 @@ endif()
 limen_optional(CUDA _cuda_found "the CUDA toolkit with nvcc, 12 or newer")
 if(LIMEN_HAVE_CUDA)
   # A device takes its own machine code, or the newest portable code that is not newer than it is.
-  set(LIMEN_CUDA_ARCHITECTURES "75-virtual;89-virtual;90" CACHE STRING
+  set(LIMEN_CUDA_ARCHITECTURES "75-virtual;80-virtual;89-virtual;90" CACHE STRING
     "GPUs to compile for, as CMAKE_CUDA_ARCHITECTURES ('native': those of this machine)")
   set(LIMEN_CUDART static CACHE STRING "How the program is linked to the CUDA runtime: static or shared")
   if(NOT LIMEN_CUDART MATCHES "^(static|shared)$")

@@ -150,7 +150,11 @@ std::vector<DecodeTimes> time_order(Job& job, const DecodeOrder& order,
   const auto& wrong = job.bench.verified(
       fmt::format("decode {} {} {}", kernels::name(order.shape.weights), job.ranks.ranks,
                   gpu::name(job.by)),
-      [&] { return gpu::verify_decode(job.ranks, order.shape.weights, job.by); });
+      [&] {
+        const auto products = gpu::verify_products(job.ranks, order.shape.weights);
+        return products.empty() ? gpu::verify_decode(job.ranks, order.shape.weights, job.by)
+                                : products;
+      });
   if (!wrong.empty()) throw Error("a wrong decode step is not timed: " + wrong, Exit::failed);
   auto shape = order.shape;
   shape.sequences = shape.context = 1;

@@ -81,6 +81,8 @@ class Backend {
 
   virtual ~Backend() = default;
   virtual const KernelTable& kernels() const = 0;
+  // Whether products of matrices on tensor cores (tensor_gemm.cuh) run on a device.
+  virtual bool tensor_cores(int) { return false; }
   // Streams are CUDA's own, for libraries that take them.
   virtual bool is_cuda() const { return false; }
   // Looks of a wait in a kernel before it gives up: some seconds.

@@ -54,6 +54,16 @@ class CudaBackend : public Backend {
 
   bool is_cuda() const override { return true; }
 
+  // Where the code that was loaded is of sm_80 or newer: a newer device may have translated older
+  // code, which is without them. No emulation is known to have them.
+  bool tensor_cores(int device) override {
+    use(device);
+    cudaFuncAttributes a{};
+    const auto& kernel = kernels().tensor_gemm[static_cast<std::size_t>(Format::bf16)][0];
+    check(cudaFuncGetAttributes(&a, kernel.function), kernel.name);
+    return a.ptxVersion >= 80 && !properties(device).emulated;
+  }
+
   std::string versions() override {
     int driver = 0, runtime = 0;
     check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");

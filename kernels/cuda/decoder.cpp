@@ -62,6 +62,7 @@ Decoder::Decoder(const DeviceRanks& among, const DecodeShape& whole, Fill fill, 
     for (std::size_t i = 0; i < group_.devices.size(); ++i) {
       ranks_.push_back(std::make_unique<Rank>());
       ranks_.back()->device = group_.devices[i];
+      ranks_.back()->multiply.emplace(*group_.devices[i]);
       ranks_.back()->shape = kernels::slice(whole, group_.first + i, ranks());
       make_weights(*ranks_.back(), fill, seed);
     }

@@ -101,6 +101,8 @@ std::string verify_decoder(const DeviceRanks& ranks, const kernels::DecodeShape&
 // Small shapes, no size a multiple of what kernels like, that a step on `ranks` devices is checked
 // on before it is timed.
 std::vector<kernels::DecodeShape> shapes_to_verify(kernels::Format weights, std::size_t ranks);
+// The products of a step by themselves, where a device's tensor cores take them.
+std::string verify_products(const DeviceRanks& ranks, kernels::Format weights);
 // All of these on these devices; with other processes the same at all of them.
 std::string verify_decode(const DeviceRanks& ranks, kernels::Format weights,
                           ExchangeBy by = ExchangeBy::own);

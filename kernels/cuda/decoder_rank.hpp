@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "kernels/cuda/decoder.hpp"
@@ -11,6 +12,8 @@
 namespace limen::gpu {
 
 using kernels::DecodeShape, kernels::LayerShape, kernels::Op, kernels::Role;
+
+static_assert(most_sequences <= tensor_most);  // an expert has a token once
 
 inline constexpr Role dense_roles[] = {Role::qkv,        Role::query_up,     Role::index_query,
                                        Role::absorb_key, Role::absorb_value, Role::output,
@@ -58,6 +61,7 @@ struct LatentArrays {
 
 struct Decoder::Rank {
   const Device* device = nullptr;
+  std::optional<Multiplier> multiply{};
   DecodeShape shape{};  // the slice
   std::vector<Layer> layers{};
   Weights head{};

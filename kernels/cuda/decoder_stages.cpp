@@ -9,14 +9,14 @@ void Decoder::Rank::product(const Weights& w, const Words* x, float* y) const {
   if (sequences() == 1) {
     gemv(*device, w.matrix, w.words.data(), w.scales.data(), x, y, four_rows(*device, w.matrix));
   } else {
-    gemm(*device, w.matrix,
-         {.weights = w.words.data(),
-          .scales = w.scales.data(),
-          .x = x,
-          .y = y,
-          .tokens = u(sequences()),
-          .x_words = x_words(w.matrix.cols)},
-         u(sequences()));
+    (*multiply)(w.matrix,
+                {.weights = w.words.data(),
+                 .scales = w.scales.data(),
+                 .x = x,
+                 .y = y,
+                 .tokens = u(sequences()),
+                 .x_words = x_words(w.matrix.cols)},
+                u(sequences()));
   }
 }
 
@@ -24,17 +24,17 @@ void Decoder::Rank::product(const Weights& w, const Words* x, float* y) const {
 void Decoder::Rank::experts(const Weights& w, const Layer& layer, const LayerShape& s,
                             const Words* x, const U32* source_of, float* y) const {
   const std::size_t pairs = sequences() * s.top_k;
-  gemm(*device, w.matrix,
-       {.weights = w.words.data(),
-        .scales = w.scales.data(),
-        .x = x,
-        .y = y,
-        .tokens = u(pairs),
-        .x_words = x_words(w.matrix.cols),
-        .active = layer.active.data(),
-        .first = first.data(),
-        .source = source_of},
-       ceiling(pairs, s.experts), u(std::min(s.experts, pairs)));
+  (*multiply)(w.matrix,
+              {.weights = w.words.data(),
+               .scales = w.scales.data(),
+               .x = x,
+               .y = y,
+               .tokens = u(pairs),
+               .x_words = x_words(w.matrix.cols),
+               .active = layer.active.data(),
+               .first = first.data(),
+               .source = source_of},
+              ceiling(pairs, s.experts), u(std::min(s.experts, pairs)));
 }
 
 void Decoder::make_stages(Rank& r) {

@@ -59,6 +59,13 @@ struct Meeting {
 struct Warp {
   Meeting meeting;
   std::uint64_t slot[lanes] = {};
+  Fragment fragments[2][lanes] = {};
+};
+
+struct Copy {
+  void* to;
+  const void* from;
+  std::size_t bytes;
 };
 
 struct Block;
@@ -68,6 +75,8 @@ struct Thread {
   ucontext_t context{};  // where it starts
   jmp_buf place{};       // where it waits
   std::unique_ptr<char[]> stack;
+  std::vector<Copy> copies{};  // not sent yet
+  std::deque<std::vector<Copy>> sent{};
   void* fake = nullptr;  // the sanitizer's, while it waits
   bool started = false, ended = false;
 };
@@ -158,6 +167,29 @@ std::uint64_t exchange(std::uint64_t value, unsigned lane_mask) {
   const std::uint64_t other = w.slot[lane ^ lane_mask];
   meet(w.meeting);
   return other;
+}
+const Fragment* share(const Fragment& mine) {
+  Warp& w = warp_of(*running);
+  Fragment* all = w.fragments[w.meeting.generation % 2];
+  all[running->here.thread % lanes] = mine;
+  meet(w.meeting);
+  return all;
+}
+void copy_later(void* to, const void* from, std::size_t bytes) {
+  std::memset(to, 0xff, bytes);
+  running->copies.push_back({to, from, bytes});
+}
+void copies_sent() { running->sent.push_back(std::move(running->copies)); }
+void copies_wait(std::size_t open) {
+  for (auto& sent = running->sent; sent.size() > open; sent.pop_front()) {
+    for (const Copy& c : sent.front()) {
+      if (c.from != nullptr) {
+        std::memcpy(c.to, c.from, c.bytes);
+      } else {
+        std::memset(c.to, 0, c.bytes);
+      }
+    }
+  }
 }
 void relax() {
   progress = true;

@@ -5,6 +5,7 @@
 // a model of memory order: everything that was written is seen.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,6 +31,14 @@ void barrier();
 bool barrier_or(bool mine);
 std::uint64_t exchange(std::uint64_t value, unsigned lane_mask);  // among the lanes of a warp
 bool vote_any(bool mine);
+// What every lane of the warp gave, until the lanes meet for the second time after it.
+using Fragment = std::array<std::uint32_t, 6>;
+const Fragment* share(const Fragment& mine);
+// A copy, or zeros, that is there once its thread has waited until at most `open` of the sendings
+// after it are not done; poison until then.
+void copy_later(void* to, const void* from, std::size_t bytes);
+void copies_sent();
+void copies_wait(std::size_t open);
 void relax();
 void* shared(const void* key, std::size_t bytes);
 

@@ -21,6 +21,7 @@ struct HostOptions {
   Needs needs{};                      // of every kernel
   bool shared = false;                // memory can be opened by other processes of the host
   std::uint32_t patience = 1u << 10;  // more where they are to be waited for
+  bool tensor_cores = true;           // as far as fibers have them
   unsigned resident_blocks = 4;       // of a multiprocessor
   fiber::Order order = fiber::Order::forward;
   // The n-th call (from 1) of a function ("allocate", "launch", ...) fails with a code.
@@ -33,6 +34,7 @@ class HostBackend : public Backend {
   ~HostBackend() override;
 
   const KernelTable& kernels() const override;
+  bool tensor_cores(int) override { return options_.tensor_cores; }
   std::uint32_t patience() const override { return options_.patience; }
   std::string versions() override { return "host"; }
   int devices() override;

@@ -95,6 +95,61 @@ void gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsig
   d.launch(kernel, {{ceiling(m.rows, rows_of_block), experts}, kernel.threads}, arrays);
 }
 
+namespace {
+
+// More blocks than these keep no more accesses on their way.
+constexpr unsigned tensor_resident = 2;
+
+}  // namespace
+
+TensorScratch tensor_scratch(const Device& d) {
+  const unsigned blocks = tensor_resident * static_cast<unsigned>(d.properties().multiprocessors);
+  TensorScratch scratch{{d, tensor_parts(blocks)}, {d, blocks}};
+  d.fill(scratch.arrived.data(), 0, scratch.arrived.bytes());
+  return scratch;
+}
+
+void tensor_gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsigned experts,
+                 const TensorScratch& scratch) {
+  if (m.rows == 0 || m.cols == 0 || m.cols % 8 != 0)
+    refuse(fmt::format("tensor gemm: {} rows of {} columns; a multiple of 8", m.rows, m.cols));
+  if (arrays.tokens == 0 || experts == 0) refuse("tensor gemm: no tokens");
+  const auto* fits = std::find_if(std::begin(tensor_tokens), std::end(tensor_tokens),
+                                  [&](unsigned tokens) { return tokens >= at_once; });
+  const auto i = std::min(fits, std::end(tensor_tokens) - 1) - std::begin(tensor_tokens);
+  const auto& kernel = d.kernels().tensor_gemm[static_cast<std::size_t>(m.format)][i];
+  if (kernel.function == nullptr)
+    refuse(fmt::format("tensor gemm: {} weights; bf16, int8 or int4", name(m.format)));
+  const auto most = static_cast<unsigned>(scratch.arrived.size());
+  const auto blocks = std::min(full_grid(d, kernel), most);
+  const std::size_t units =
+      std::size_t{experts} * ceiling(m.rows, tensor_rows) * ceiling(m.cols, tensor_cols);
+  if (std::max({(units + 1) * blocks, m.words(), std::size_t{arrays.tokens} * arrays.x_words}) >>
+      32)
+    refuse(fmt::format("tensor gemm: {} rows of {} columns are too many", m.rows, m.cols));
+  arrays.rows = m.rows;
+  arrays.cols = m.cols;
+  const auto grid = static_cast<unsigned>(std::min<std::size_t>(blocks, units));
+  for (unsigned left = arrays.tokens; left > 0;) {
+    arrays.tokens = arrays.active != nullptr ? left : std::min(left, tensor_most);
+    d.launch(kernel, {{grid}, kernel.threads}, arrays, scratch.parts.data(),
+             scratch.arrived.data());
+    arrays.x += std::size_t{arrays.tokens} * arrays.x_words;
+    arrays.y += std::size_t{arrays.tokens} * m.rows;
+    left -= arrays.tokens;
+  }
+}
+
+Multiplier::Multiplier(const Device& device, bool tensor_cores) : device_(&device) {
+  if (tensor_cores) scratch_ = tensor_scratch(device);
+}
+void Multiplier::operator()(const Matrix& m, Gemm arrays, unsigned usual, unsigned experts) const {
+  if (scratch_.arrived.size() == 0) return gemm(*device_, m, arrays, usual, experts);
+  // Some experts have more than usual; columns for tokens that are not there take no time.
+  const bool routed = arrays.active != nullptr;
+  tensor_gemm(*device_, m, arrays, routed ? 2 * usual : usual, experts, scratch_);
+}
+
 std::size_t Attention::cache_bytes() const {
   return std::size_t{sequences} * kv_heads * context * dim * (format == Format::bf16 ? 2 : 1);
 }

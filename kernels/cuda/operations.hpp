@@ -73,6 +73,30 @@ model::Work gemv_work(const Matrix& matrix);
 void gemm(const Device& device, const Matrix& matrix, Gemm arrays, unsigned at_once,
           unsigned experts = 1);
 
+// The same on tensor cores, by a launch for every 64 tokens; an expert has at most as many slots.
+// A block takes `at_once` tokens, more of them read the weights again. Deterministic.
+struct TensorScratch {
+  Memory<Words> parts{};
+  Memory<U32> arrived{};  // zeros between launches
+};
+TensorScratch tensor_scratch(const Device& device);  // for any matrix
+void tensor_gemm(const Device& device, const Matrix& matrix, Gemm arrays, unsigned at_once,
+                 unsigned experts, const TensorScratch& scratch);
+
+// Either of them: on tensor cores where the device has them.
+class Multiplier {
+ public:
+  explicit Multiplier(const Device& device)
+      : Multiplier(device, device.backend().tensor_cores(device.number())) {}
+  Multiplier(const Device& device, bool tensor_cores);
+  // `usual`: tokens, or slots that an expert has on average.
+  void operator()(const Matrix& matrix, Gemm arrays, unsigned usual, unsigned experts = 1) const;
+
+ private:
+  const Device* device_;
+  TensorScratch scratch_{};
+};
+
 // Attention of a decode step over a cache of 64 or 128 dimensions a head.
 struct Attention {
   Format format = Format::bf16;  // of the cache: bf16 or fp8

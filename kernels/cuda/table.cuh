@@ -13,6 +13,7 @@
 #include "kernels/cuda/routing.cuh"
 #include "kernels/cuda/stream.cuh"
 #include "kernels/cuda/table.hpp"
+#include "kernels/cuda/tensor_gemm.cuh"
 
 namespace limen::gpu {
 inline namespace LIMEN_SIDE {
@@ -57,6 +58,10 @@ void enter_decode(KernelTable& t) {
   enter<gemm<F, 2>>(t.gemm[at][1], "gemm, 2 tokens", gemm_threads);
   enter<gemm<F, 4>>(t.gemm[at][2], "gemm, 4 tokens", gemm_threads);
   enter<gemm<F, 8>>(t.gemm[at][3], "gemm, 8 tokens", gemm_threads);
+  enter<tensor_gemm<F, 8>>(t.tensor_gemm[at][0], "tensor gemm, 8 tokens", tensor_threads);
+  enter<tensor_gemm<F, 16>>(t.tensor_gemm[at][1], "tensor gemm, 16 tokens", tensor_threads);
+  enter<tensor_gemm<F, 32>>(t.tensor_gemm[at][2], "tensor gemm, 32 tokens", tensor_threads);
+  enter<tensor_gemm<F, 64>>(t.tensor_gemm[at][3], "tensor gemm, 64 tokens", tensor_threads);
   enter<embed<F>>(t.embed[at], "embed", rows_threads);
 }
 

@@ -20,10 +20,10 @@ using AttentionKernel =
 using AllReduceKernel = Kernel<Ranks, const U32*, U32*, std::size_t, U32*, U32, U32, Status*>;
 
 // Query heads of a block that attention is compiled for, tokens of a warp that gemm is, and
-// dimensions of a head. Of latent attention: heads of a block, and elements of a row,
-// of an index key, and tokens of an index.
+// dimensions of a head; tokens of a block on tensor cores. Of latent attention: heads of a block, and
+// elements of a row, of an index key, and tokens of an index.
 inline constexpr unsigned attention_groups[] = {1, 4, 8}, gemm_tokens[] = {1, 2, 4, 8},
-                          head_dims[] = {64, 128};
+                          head_dims[] = {64, 128}, tensor_tokens[] = {8, 16, 32, 64};
 inline constexpr unsigned latent_groups[] = {8, 16}, latent_rank = 512, latent_rope = 64,
                           index_dim = 128, most_indexed = 1 << 20;
 
@@ -47,6 +47,7 @@ struct KernelTable {
 
   // Of a decode step.
   Kernel<Gemm> gemm[6][4];  // by Format (bf16, int8, int4 are there), gemm_tokens
+  Kernel<Gemm, Words*, U32*> tensor_gemm[6][4];  // likewise, tensor_tokens
   Kernel<const U32*, const Words*, const std::uint16_t*, float*, unsigned, unsigned, unsigned>
       embed[6];
   Kernel<const float*, std::uint16_t*, unsigned> attention_join_bf16[2];

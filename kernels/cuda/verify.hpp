@@ -18,6 +18,8 @@ namespace limen::gpu {
 std::string verify_stream(const Device& device, Stream kernel, std::uint64_t seed);
 std::string verify_chase(const Device& device, std::uint64_t seed);
 std::string verify_gemv(const Device& device, Format format, std::uint64_t seed);
+// Products of several tokens and of experts, on tensor cores or without.
+std::string verify_gemm(const Device& device, Format format, bool tensor_cores, std::uint64_t seed);
 std::string verify_attention(const Device& device, Format cache, unsigned heads_per_kv,
                              std::uint64_t seed);
 // `selected`: of more rows than are seen, some are picked.
@@ -47,7 +49,7 @@ struct MatrixData {
 MatrixData random_matrix(const Matrix& matrix, std::uint64_t seed);
 // Row `row` of the product in double, and how far a right kernel may be from it.
 struct Reference {
-  double value = 0, tolerance = 0;
+  double value = 0, tolerance = 0, magnitude = 0;  // the sum of the terms' magnitudes
 };
 Reference gemv_reference(const Matrix& matrix, const MatrixData& data, unsigned row);
 

@@ -73,9 +73,9 @@ Reference product_reference(Format format, const std::vector<std::uint8_t>& weig
   // Multipliers of matrices add with fewer digits than fp32, those of fp8 with some 13; the result
   // is rounded to bf16 at worst.
   constexpr double most_half = 65504;  // beyond it the result is infinite
-  if (format == Format::int8) return {sum, 0};
-  if (format == Format::fp16 && std::abs(sum) > 0.99 * most_half) return {sum, INFINITY};
-  return {sum, magnitude / (format == Format::fp8 ? 512 : 4096) + std::abs(sum) / 256};
+  if (format == Format::int8) return {sum, 0, magnitude};
+  if (format == Format::fp16 && std::abs(sum) > 0.99 * most_half) return {sum, INFINITY, magnitude};
+  return {sum, magnitude / (format == Format::fp8 ? 512 : 4096) + std::abs(sum) / 256, magnitude};
 }
 
 double result_of(Format format, const std::uint8_t* y, std::size_t i) {

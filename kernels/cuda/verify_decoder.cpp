@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "kernels/cuda/decoder.hpp"
+#include "kernels/cuda/decoder_weights.hpp"
 #include "kernels/cuda/verify.hpp"
 
 namespace limen::gpu {
@@ -57,6 +58,14 @@ std::string verify_decoder(const DeviceRanks& ranks, const DecodeShape& whole, E
                                 decoder.logits(ranks.first + i), tokens, tolerance);
   decoder.close();
   return wrong;
+}
+
+std::string verify_products(const DeviceRanks& ranks, kernels::Format weights) {
+  std::string wrong;
+  for (const Device* d : ranks.devices)
+    if (wrong.empty() && d->backend().tensor_cores(d->number()))
+      wrong = verify_gemm(*d, format_of(weights), true, 1);
+  return ranks.others != nullptr ? ranks.others->agree(wrong) : wrong;
 }
 
 std::string verify_decode(const DeviceRanks& ranks, kernels::Format weights, ExchangeBy by) {

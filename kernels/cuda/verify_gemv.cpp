@@ -135,7 +135,7 @@ Reference gemv_reference(const Matrix& m, const MatrixData& data, unsigned row) 
   // 128 threads, each with a chain of roundings through its accesses, then 5 shuffles and 4 warps.
   const double accesses = std::ceil(static_cast<double>(m.row_words()) / 128);
   const double depth = accesses * (per_words(m.format) + 2) + 9;
-  return {sum, rounding * depth * magnitude};
+  return {sum, rounding * depth * magnitude, magnitude};
 }
 
 std::string verify_gemv(const Device& d, Format format, std::uint64_t seed) {

@@ -47,6 +47,13 @@ struct Gemm {
   const std::uint32_t* first = nullptr;   // [expert + 1]: slots of an expert
   const std::uint32_t* source = nullptr;  // null, or the row of x that a slot takes
 };
+// Of products on tensor cores (tensor_gemm.cuh): threads of a block; rows and columns of a unit;
+// stages of x; tokens at most; what blocks leave for one another, in accesses.
+inline constexpr unsigned tensor_threads = 256, tensor_rows = 128, tensor_cols = 256,
+                          tensor_stages = 3, tensor_most = 64;
+constexpr std::size_t tensor_parts(unsigned blocks) {
+  return std::size_t{2} * blocks * tensor_rows * tensor_most / 4;
+}
 // Multiply-adds in a row of a chain, chains of a thread, and threads of a block, of what measures
 // them.
 inline constexpr unsigned fma_steps = 16, fma_chains = 8, fma_threads = 256;

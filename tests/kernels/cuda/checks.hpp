@@ -63,6 +63,13 @@ inline const std::map<std::string, Check>& checks() {
         return verify_gemv(Device(b, 0), f, 2);
       };
     c["gemv"] = c["gemv_bf16"];
+    for (const Format f : {Format::bf16, Format::int8, Format::int4})
+      for (const bool tensor : {false, true})
+        c[std::string(tensor ? "tensor_gemm_" : "fma_gemm_") + name(f)] = [=](Backend& b) {
+          return verify_gemm(Device(b, 0), f, tensor, 7);
+        };
+    c["fma_gemm"] = c["fma_gemm_bf16"];
+    c["tensor_gemm"] = c["tensor_gemm_bf16"];
     for (const unsigned heads : attention_groups)
       for (const Format f : {Format::bf16, Format::fp8})
         c["attention_" + std::to_string(heads) + "_" + name(f)] = [=](Backend& b) {
