@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 
 #include "kernels/cuda/words.hpp"
 
@@ -56,13 +55,6 @@ inline namespace LIMEN_SIDE {
 using std::uint16_t, std::uint32_t, std::uint64_t, std::size_t;
 inline constexpr unsigned warp = 32;
 
-// Whether the code that is compiled here may multiply matrices of bf16 and copy asynchronously.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-inline constexpr bool has_tensor_cores = false;
-#else
-inline constexpr bool has_tensor_cores = true;
-#endif
-
 #ifdef __CUDACC__
 
 LIMEN_DEVICE unsigned thread_x() { return threadIdx.x; }
@@ -73,7 +65,6 @@ LIMEN_DEVICE unsigned grid_x() { return gridDim.x; }
 LIMEN_DEVICE void barrier() { __syncthreads(); }
 LIMEN_DEVICE bool barrier_or(bool mine) { return __syncthreads_or(mine) != 0; }
 LIMEN_DEVICE void relax() {}
-LIMEN_DEVICE void trap() { __trap(); }
 
 LIMEN_DEVICE float shuffle_xor(float v, unsigned mask) {
   return __shfl_xor_sync(0xffffffffu, v, static_cast<int>(mask));
@@ -130,15 +121,6 @@ LIMEN_DEVICE uint32_t load_acquire_device(const uint32_t* p) {
   asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
   return v;
 }
-// What was there. What was written before by one that added is seen after.
-LIMEN_DEVICE uint32_t fetch_add_device(uint32_t* p, uint32_t v) {
-  uint32_t before;
-  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;"
-               : "=r"(before)
-               : "l"(p), "r"(v)
-               : "memory");
-  return before;
-}
 // Flags between devices.
 LIMEN_DEVICE void store_release_system(uint32_t* p, uint32_t v) {
   asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
@@ -159,49 +141,6 @@ LIMEN_DEVICE void load_packets(const uint64_t* p, uint64_t& a, uint64_t& b) {
                : "=l"(a), "=l"(b)
                : "l"(p)
                : "memory");
-}
-
-// An access from global to shared memory, or zeros there; done once its thread has waited for the
-// copies that were sent before the last `Open` times.
-LIMEN_DEVICE void copy_async(Words* to, const Words* from, bool there) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
-                   static_cast<uint32_t>(__cvta_generic_to_shared(to))),
-               "l"(from), "r"(there ? 16 : 0)
-               : "memory");
-}
-LIMEN_DEVICE void copies_sent() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int Open>
-LIMEN_DEVICE void copies_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Open) : "memory");
-}
-// c += A B of 16 x 16 and 16 x 8 numbers in bf16, of all lanes of a warp. Lane 4 g + t has, in A,
-// rows g and g + 8 of columns 2 t, 2 t + 1 (a0, a1), and of 8 more (a2, a3); in B, these rows of
-// column g; in c, columns 2 t, 2 t + 1 of row g, and of row g + 8.
-LIMEN_DEVICE void mma_bf16(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
-                           uint32_t b0, uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
-// sum += a b, not later than it stands here.
-LIMEN_DEVICE void fma_now(float a, float b, float& sum) {
-  asm volatile("fma.rn.f32 %0, %1, %2, %0;" : "+f"(sum) : "f"(a), "f"(b));
-}
-// The same number; what is computed from it is computed here, and not kept from before a loop.
-LIMEN_DEVICE unsigned anew(unsigned v) {
-  asm volatile("" : "+r"(v));
-  return v;
-}
-// The sums of two pairs of bf16, each to nearest.
-LIMEN_DEVICE uint32_t add_bf16(uint32_t a, uint32_t b) {
-  uint32_t sum;
-  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(sum) : "r"(a), "r"(0x3f803f80u), "r"(b));
-  return sum;
-}
-// Byte i is byte `selector` >> 4 i & 7 of the eight that a (first) and b are.
-LIMEN_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b, uint32_t selector) {
-  return __byte_perm(a, b, selector);
 }
 
 LIMEN_DEVICE float as_float(uint32_t bits) { return __uint_as_float(bits); }
@@ -253,7 +192,6 @@ LIMEN_DEVICE unsigned grid_x() { return fiber::here().grid_x; }
 LIMEN_DEVICE void barrier() { fiber::barrier(); }
 LIMEN_DEVICE bool barrier_or(bool mine) { return fiber::barrier_or(mine); }
 LIMEN_DEVICE void relax() { fiber::relax(); }
-LIMEN_DEVICE void trap() { throw std::runtime_error("a kernel that is not for this device"); }
 
 LIMEN_DEVICE uint64_t shuffle_xor(uint64_t v, unsigned mask) { return fiber::exchange(v, mask); }
 LIMEN_DEVICE float shuffle_xor(float v, unsigned mask) {
@@ -275,9 +213,6 @@ LIMEN_DEVICE void add_release_device(uint32_t* p, uint32_t v) {
 LIMEN_DEVICE uint32_t load_acquire_device(const uint32_t* p) {
   return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
-LIMEN_DEVICE uint32_t fetch_add_device(uint32_t* p, uint32_t v) {
-  return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
-}
 LIMEN_DEVICE void store_release_system(uint32_t* p, uint32_t v) {
   __atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
@@ -296,8 +231,6 @@ LIMEN_DEVICE void load_packets(const uint64_t* p, uint64_t& a, uint64_t& b) {
 LIMEN_DEVICE float as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 LIMEN_DEVICE uint32_t as_bits(float v) { return std::bit_cast<uint32_t>(v); }
 LIMEN_DEVICE float fma(float a, float b, float c) { return std::fma(a, b, c); }
-LIMEN_DEVICE unsigned anew(unsigned v) { return v; }
-LIMEN_DEVICE void fma_now(float a, float b, float& sum) { sum = std::fma(a, b, sum); }
 LIMEN_DEVICE float byte_above_2_23(uint32_t q, unsigned k) {
   return as_float(0x4b000000u | (q >> 8 * k & 0xffu));
 }
@@ -307,21 +240,6 @@ LIMEN_DEVICE float from_half(uint32_t bits) {
   const float magnitude = std::ldexp(static_cast<float>(exponent ? rest | 0x400u : rest),
                                      static_cast<int>(exponent ? exponent : 1) - 25);
   return sign ? -magnitude : magnitude;
-}
-LIMEN_DEVICE void copy_async(Words* to, const Words* from, bool there) {
-  fiber::copy_later(to, there ? from : nullptr, sizeof(Words));
-}
-LIMEN_DEVICE void copies_sent() { fiber::copies_sent(); }
-template <int Open>
-LIMEN_DEVICE void copies_wait() {
-  fiber::copies_wait(Open);
-}
-LIMEN_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b, uint32_t selector) {
-  const uint64_t all = uint64_t{b} << 32 | a;
-  uint32_t out = 0;
-  for (unsigned i = 0; i < 4; ++i)
-    out |= static_cast<uint32_t>(all >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
-  return out;
 }
 LIMEN_DEVICE float exp2_fast(float v) { return std::exp2(v); }
 LIMEN_DEVICE float rsqrt_fast(float v) { return 1 / std::sqrt(v); }
@@ -337,29 +255,6 @@ LIMEN_DEVICE uint32_t to_bf16(float v) {
   const uint32_t bits = as_bits(v);
   return (bits + 0x7fffu + (bits >> 16 & 1)) >> 16;
 }
-#ifndef __CUDACC__
-LIMEN_DEVICE uint32_t add_bf16(uint32_t a, uint32_t b) {
-  return to_bf16(from_bf16(a & 0xffffu) + from_bf16(b & 0xffffu)) |
-         to_bf16(from_bf16(a >> 16) + from_bf16(b >> 16)) << 16;
-}
-// In fp32, products in the order of their columns and then c: a GPU adds them in no order that is
-// told.
-LIMEN_DEVICE void mma_bf16(float (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
-                           uint32_t b0, uint32_t b1) {
-  const fiber::Fragment* all = fiber::share({a0, a1, a2, a3, b0, b1});
-  const unsigned lane = thread_x() % warp, g = lane / 4, t = lane % 4;
-  for (unsigned i = 0; i < 4; ++i) {
-    float sum = 0;
-    for (unsigned k = 0; k < 16; ++k) {
-      const unsigned from = k / 2 % 4, place = 16 * (k % 2);
-      const uint32_t of_a = all[4 * g + from][i / 2 + k / 8 * 2] >> place & 0xffffu,
-                     of_b = all[4 * (2 * t + i % 2) + from][4 + k / 8] >> place & 0xffffu;
-      sum += from_bf16(of_a) * from_bf16(of_b);
-    }
-    c[i] += sum;
-  }
-}
-#endif
 // Two e4m3 numbers in the lower half of `two`. No weight is a NaN (0x7f, 0xff): before sm_89 those
 // decode as 480.
 LIMEN_DEVICE void from_e4m3(uint32_t two, float& first, float& second) {

@@ -137,6 +137,32 @@ TEST_P(Ptx, ProductsOfSeveralTokensReadTheNextWeightsWhileTheyUseOnes) {
   EXPECT_EQ(seen, 12u);
 }
 
+TEST_P(Ptx, TensorCoresMultiplyWhereDevicesHaveThem) {
+  std::size_t seen = 0;
+  for (const auto& [name, text] : of(GetParam())) {
+    if (name.find("11tensor_gemmI") == std::string::npos) continue;
+    ++seen;
+    if (GetParam() < 80) {
+      EXPECT_EQ(count(text, "mma.sync") + count(text, "cp.async"), 0u) << name;
+      EXPECT_EQ(count(text, "trap"), 1u) << name;
+      continue;
+    }
+    std::size_t tokens = 64;
+    for (const std::size_t fewer : {8, 16, 32})
+      if (name.find("ELj" + std::to_string(fewer) + "E") != std::string::npos) tokens = fewer;
+    const bool bf16 = name.find("FormatE2E") != std::string::npos,
+               int4 = name.find("FormatE5E") != std::string::npos;
+    const std::size_t units = int4 && tokens < 64 ? 2 : 1, loads = bf16 ? 16 : int4 ? 4 : 8;
+    // 2 steps a unit of 4 for each 8 tokens, in a loop of 2; weights before the first and anew.
+    EXPECT_EQ(count(text, "mma.sync.aligned.m16n8k16"), units * tokens) << name;
+    EXPECT_EQ(count(text, streaming_load), units * loads * 2) << name;
+    EXPECT_GT(count(text, "cp.async.cg.shared.global"), 0u) << name;
+    EXPECT_GT(count(text, "atom.acq_rel.gpu"), 0u) << name;
+    EXPECT_EQ(count(text, ".local"), 0u) << name;
+  }
+  EXPECT_EQ(seen, 12u);
+}
+
 TEST_P(Ptx, ArithmeticIsAllThatItsLoopHas) {
   std::size_t seen = 0;
   for (const auto& [name, text] : of(GetParam())) {
