@@ -37,16 +37,16 @@ std::string latent_not_for_gpus(const kernels::LatentShape& a, std::size_t conte
 }
 
 void Decoder::Rank::by_head(const Weights& w, std::size_t heads, const Words* x, float* y) const {
-  gemm(*device, w.matrix,
-       {.weights = w.words.data(),
-        .scales = w.scales.data(),
-        .x = x,
-        .y = y,
-        .tokens = u(heads * sequences()),
-        .x_words = x_words(w.matrix.cols),
-        .active = latent.heads.data(),
-        .first = latent.first.data()},
-       u(sequences()), u(heads));
+  (*multiply)(w.matrix,
+              {.weights = w.words.data(),
+               .scales = w.scales.data(),
+               .x = x,
+               .y = y,
+               .tokens = u(heads * sequences()),
+               .x_words = x_words(w.matrix.cols),
+               .active = latent.heads.data(),
+               .first = latent.first.data()},
+              u(sequences()), u(heads));
 }
 
 void Decoder::make_latent_arrays(Rank& r) {
