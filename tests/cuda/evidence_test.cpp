@@ -126,6 +126,20 @@ TEST_P(Ptx, AttentionReadsTheCachePastTheFirstLevel) {
   EXPECT_EQ(seen, 12u);
 }
 
+TEST_P(Ptx, LatentAttentionReadsItsRowsOnceForAllHeadsOfABlock) {
+  std::size_t seen = 0;
+  for (const auto& [name, text] : of(GetParam())) {
+    if (name.find("16latent_attentionI") == std::string::npos) continue;
+    ++seen;
+    // 3 of a lane for each of its 2 rows of a tile, or 4 where a block has 8 heads; the next ones
+    // while this tile is used.
+    EXPECT_EQ(count(text, streaming_load), name.find("Lj16E") != std::string::npos ? 12u : 24u)
+        << name;
+    EXPECT_EQ(count(text, ".local"), 0u) << name;
+  }
+  EXPECT_EQ(seen, 2u);
+}
+
 TEST_P(Ptx, ProductsOfSeveralTokensReadTheNextWeightsWhileTheyUseOnes) {
   std::size_t seen = 0;
   for (const auto& [name, text] : of(GetParam())) {

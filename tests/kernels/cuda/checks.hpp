@@ -103,9 +103,6 @@ inline const std::map<std::string, Check>& checks() {
     c["decode_sparse"] = [](Backend& b) {
       return check_decode(b, kernels::Format::int8, 1, Kind::sparse);
     };
-    c["decode_sparse_int4_2"] = [](Backend& b) {
-      return check_decode(b, kernels::Format::int4, 2, Kind::sparse);
-    };
     return c;
   }();
   return all;

@@ -39,5 +39,44 @@ TEST(Verify, FourRanksAgreeToo) {
   EXPECT_EQ(check_all_reduce(backend, AllReduce::two_shot), "");
 }
 
+// The heads are split, the latent cache and its index are not.
+TEST(Verify, RanksWithTheSameLatentCacheAgreeToo) {
+  HostBackend backend(small_devices(fiber::Order::reversed));
+  EXPECT_EQ(check_decode(backend, kernels::Format::int4, 2, Kind::sparse), "");
+}
+
+TEST(Verify, LatentModelsOfTheZooAreTakenAndOthersNamed) {
+  kernels::LayerShape layer{.query_heads = 128, .width = 2048};
+  layer.experts = 256;
+  layer.top_k = 8;
+  layer.expert_width = 2048;
+  layer.latent = {.query_rank = 1536, .rank = 512, .nope = 128, .rope = 64, .value_dim = 128};
+  const kernels::DecodeShape deepseek{kernels::Format::int4, 7168, 129280, 64, 1 << 20, {layer}};
+  layer.query_heads = 64;
+  layer.latent = {.query_rank = 2048,
+                  .rank = 512,
+                  .nope = 192,
+                  .rope = 64,
+                  .value_dim = 256,
+                  .index_heads = 32,
+                  .index_dim = 128,
+                  .index_top = 2048};
+  const kernels::DecodeShape glm{kernels::Format::bf16, 6144, 154880, 64, 1 << 20, {layer}};
+  for (const std::size_t ranks : {1, 2, 4, 8})
+    for (const auto& shape : {deepseek, glm}) EXPECT_EQ(not_for_gpus(shape, ranks), "");
+  const auto why = [&](auto&& change) {
+    auto other = glm;
+    change(other, other.layers[0].latent);
+    return not_for_gpus(other, 1);
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(why([](auto&, auto& m) { m.rank = 256; }), HasSubstr("rank 256 + 64; kernels are"));
+  EXPECT_THAT(why([](auto&, auto& m) { m.rope = 32; }), HasSubstr("rank 512 + 32; kernels are"));
+  EXPECT_THAT(why([](auto&, auto& m) { m.index_dim = 64; }), HasSubstr("an index of 64 elements"));
+  EXPECT_THAT(why([](auto&, auto& m) { m.nope = 12; }), HasSubstr("12 elements of a head's query"));
+  EXPECT_THAT(why([](auto&, auto& m) { m.query_rank = 20; }), HasSubstr("20 elements of a latent"));
+  EXPECT_THAT(why([](auto& s, auto&) { ++s.context; }), HasSubstr("an index of 1048577 tokens"));
+}
+
 }  // namespace
 }  // namespace limen::gpu
