@@ -7,7 +7,7 @@
 // device, all devices of a process together. What belongs to one operator is also captured by
 // itself, so that it can be timed: events lie outside the graphs. Weights are bf16, or int8 or int4
 // with an fp16 scale for 128 of a row; the residual is fp32, what products take is bf16, as are the
-// cache and the exchanged messages.
+// cache and the exchanged messages. Several tokens are multiplied on tensor cores, where there are.
 #pragma once
 
 #include <cstdint>

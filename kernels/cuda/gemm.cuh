@@ -1,5 +1,5 @@
 // Y = W X^T for some tokens at a time: the products of a decode step of several sequences, and of
-// the experts that they chose.
+// the experts that they chose, on devices without tensor cores (tensor_gemm.cuh).
 //
 // W, scales and the padding of rows are those of gemv.cuh. Claim: weights and scales of the matrix
 // (of each active expert) read once, x read once, y written once, 2 flops a weight and token.
