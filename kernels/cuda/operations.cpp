@@ -95,15 +95,7 @@ void gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsig
   d.launch(kernel, {{ceiling(m.rows, rows_of_block), experts}, kernel.threads}, arrays);
 }
 
-namespace {
-
-// More blocks than these keep no more accesses on their way.
-constexpr unsigned tensor_resident = 2;
-
-}  // namespace
-
-TensorScratch tensor_scratch(const Device& d) {
-  const unsigned blocks = tensor_resident * static_cast<unsigned>(d.properties().multiprocessors);
+TensorScratch tensor_scratch(const Device& d, unsigned blocks) {
   TensorScratch scratch{{d, tensor_parts(blocks)}, {d, blocks}};
   d.fill(scratch.arrived.data(), 0, scratch.arrived.bytes());
   return scratch;
@@ -140,8 +132,10 @@ void tensor_gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once
   }
 }
 
-Multiplier::Multiplier(const Device& device, bool tensor_cores) : device_(&device) {
-  if (tensor_cores) scratch_ = tensor_scratch(device);
+Multiplier::Multiplier(const Device& d, bool tensor_cores, unsigned blocks) : device_(&d) {
+  // More of them a multiprocessor have no more accesses on their way.
+  const unsigned most = 2 * static_cast<unsigned>(d.properties().multiprocessors);
+  if (tensor_cores) scratch_ = tensor_scratch(d, blocks > 0 ? blocks : most);
 }
 void Multiplier::operator()(const Matrix& m, Gemm arrays, unsigned usual, unsigned experts) const {
   if (scratch_.arrived.size() == 0) return gemm(*device_, m, arrays, usual, experts);

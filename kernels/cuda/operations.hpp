@@ -79,7 +79,8 @@ struct TensorScratch {
   Memory<Words> parts{};
   Memory<U32> arrived{};  // zeros between launches
 };
-TensorScratch tensor_scratch(const Device& device);  // for any matrix
+// For any matrix, and launches of that many blocks.
+TensorScratch tensor_scratch(const Device& device, unsigned blocks);
 void tensor_gemm(const Device& device, const Matrix& matrix, Gemm arrays, unsigned at_once,
                  unsigned experts, const TensorScratch& scratch);
 
@@ -88,7 +89,8 @@ class Multiplier {
  public:
   explicit Multiplier(const Device& device)
       : Multiplier(device, device.backend().tensor_cores(device.number())) {}
-  Multiplier(const Device& device, bool tensor_cores);
+  // With `blocks` less than 2 a multiprocessor only to check the kernel.
+  Multiplier(const Device& device, bool tensor_cores, unsigned blocks = 0);
   // `usual`: tokens, or slots that an expert has on average.
   void operator()(const Matrix& matrix, Gemm arrays, unsigned usual, unsigned experts = 1) const;
 
