@@ -2,6 +2,7 @@
 // action.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 
 namespace limen::probes {
@@ -27,7 +28,9 @@ class Interrupt {
   static bool asked() { return signal_ != 0; }
 
  private:
-  static inline volatile std::sig_atomic_t signal_ = 0;
+  // A sig_atomic_t would be for the thread alone that takes the signal; any thread may ask.
+  static inline std::atomic<int> signal_{0};
+  static_assert(std::atomic<int>::is_always_lock_free);
   struct sigaction interrupt_ {
   }, terminate_{};
 };
