@@ -43,6 +43,7 @@ void add_errors(Fit& fit, const MatrixXd& j) {
   fit.covariance = MatrixXd::Constant(p, p, unknown);
   fit.condition = unknown;
   fit.sigma = n > p ? std::sqrt(fit.residual_sum / static_cast<double>(n - p)) : 0;
+  if (p == 0) return;
   const VectorXd norms = j.colwise().norm();
   if (n <= p || !norms.allFinite()) return;
   const VectorXd units = (norms.array() > 0).select(norms, 1.0);

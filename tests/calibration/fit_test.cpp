@@ -51,6 +51,16 @@ TEST(LeastSquares, TakesWhatCannotBeFitted) {
   EXPECT_TRUE(std::isinf(least_squares(few, 1, Eigen::Vector2d(1, 1)).standard_errors[0]));
 }
 
+// A law of which every term was given or dropped.
+TEST(LeastSquares, FitsNothingWhereNothingIsFree) {
+  const Residuals given = [](const Eigen::VectorXd&, Eigen::VectorXd& r) { r << 1, -2, 2, 0; };
+  for (const Fit& fit : {least_squares(given, 4, {}), robust_least_squares(given, 4, {})}) {
+    EXPECT_TRUE(fit.converged);
+    EXPECT_EQ(fit.standard_errors.size(), 0);
+    EXPECT_DOUBLE_EQ(fit.residuals.squaredNorm(), 9);
+  }
+}
+
 TEST(Segments, CutsWhereALineBreaksAndNotWhereItDoesNot) {
   std::mt19937_64 random(2);
   std::normal_distribution<double> normal;
