@@ -6,7 +6,8 @@
 namespace limen::gpu {
 inline namespace LIMEN_SIDE {
 
-// Valid in thread 0 only. `Count` sums at a time; every thread of the block must call it, once.
+// Valid in thread 0 only. `Count` sums at a time; every thread of the block must call it, and
+// again only after a barrier.
 template <unsigned Threads, unsigned Count, class T>
 LIMEN_DEVICE void block_sum(T (&sum)[Count]) {
   static_assert(Threads % warp == 0);

@@ -25,8 +25,6 @@
 
 namespace limen::gpu {
 
-// Why no latent layer of this shape can be run on GPUs; empty if it can.
-std::string latent_not_for_gpus(const kernels::LatentShape& shape, std::size_t context);
 // Why no step of this shape can be run on `ranks` devices; empty if it can.
 std::string not_for_gpus(const kernels::DecodeShape& whole, std::size_t ranks);
 

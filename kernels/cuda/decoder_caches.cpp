@@ -1,8 +1,7 @@
 // What a decode step finds in the caches of its layers: random numbers, or those that steps are
 // checked on.
-#include <bit>
-
 #include "kernels/cuda/decoder_rank.hpp"
+#include "kernels/cuda/numbers.hpp"
 
 namespace limen::gpu {
 
@@ -39,8 +38,7 @@ void Decoder::make_caches(Rank& r) {
       for (std::size_t h = 0; h < heads; ++h)
         for (std::size_t t = 0; t + 1 < kept; ++t)
           for (std::size_t e = 0; e < dim; ++e)
-            host[(h * kept + t) * dim + e] = static_cast<std::uint16_t>(
-                std::bit_cast<U32>(number(h, s.context - kept + t, e)) >> 16);
+            host[(h * kept + t) * dim + e] = exact_bf16(number(h, s.context - kept + t, e));
       d.copy(cache.data(), host.data(), n * 2);
       d.synchronize();
     }

@@ -15,9 +15,6 @@ LatentAttention latent_of(const DecodeShape& s, const LayerShape& layer) {
 Index index_of(const DecodeShape& s, const LayerShape& layer) {
   return {u(s.sequences), u(layer.latent.index_heads), u(s.kept(layer)), u(layer.latent.index_top)};
 }
-std::uint16_t* halves(const Memory<Words>& words) {
-  return reinterpret_cast<std::uint16_t*>(words.data());
-}
 
 }  // namespace
 
@@ -95,7 +92,6 @@ void Decoder::make_latent_arrays(Rank& r) {
 }
 
 void Decoder::add_latent_stages(Rank& r, std::size_t l, const AddStage& add) {
-  constexpr float epsilon = 1e-6f;
   const Device& d = *r.device;
   const KernelTable& k = d.kernels();
   const DecodeShape& s = r.shape;
@@ -106,8 +102,8 @@ void Decoder::add_latent_stages(Rank& r, std::size_t l, const AddStage& add) {
 
   add(Op::rest, [&r, &d, &k, &shape, &m, &layer, &s, n, position] {
     const LatentToken token{
-        u(shape.projected()),  u(m.query_rank),  u(m.rank), u(m.rope), u(m.index_dim),
-        x_words(m.query_rank), u(s.kept(shape)), position,  epsilon};
+        u(shape.projected()),  u(m.query_rank),  u(m.rank), u(m.rope),   u(m.index_dim),
+        x_words(m.query_rank), u(s.kept(shape)), position,  norm_epsilon};
     d.launch(k.append_latent, {{3, n}, k.append_latent.threads}, r.qkv.data(), r.turns.data(),
              layer.query_gain.data(), layer.latent_gain.data(), halves(r.latent.query),
              layer.keys.data(), layer.values.data(), token);

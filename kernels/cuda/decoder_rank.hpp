@@ -19,6 +19,13 @@ inline constexpr Role dense_roles[] = {Role::qkv,        Role::query_up,     Rol
                                        Role::absorb_key, Role::absorb_value, Role::output,
                                        Role::gate_up,    Role::down,         Role::router};
 
+inline constexpr float norm_epsilon = 1e-6f;
+// Why no latent layer of this shape can be run on GPUs; empty if it can.
+std::string latent_not_for_gpus(const kernels::LatentShape& shape, std::size_t context);
+
+inline std::uint16_t* halves(const Memory<Words>& words) {
+  return reinterpret_cast<std::uint16_t*>(words.data());
+}
 inline unsigned u(std::size_t n) { return static_cast<unsigned>(n); }
 // Accesses of a row of x, bf16: whole accesses of weights in every format.
 inline unsigned x_words(std::size_t columns) { return ceiling(columns, 32) * 4; }

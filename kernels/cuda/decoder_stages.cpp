@@ -38,7 +38,6 @@ void Decoder::Rank::experts(const Weights& w, const Layer& layer, const LayerSha
 }
 
 void Decoder::make_stages(Rank& r) {
-  constexpr float epsilon = 1e-6f;
   const Device& d = *r.device;
   const KernelTable& k = d.kernels();
   const DecodeShape& s = r.shape;
@@ -68,11 +67,11 @@ void Decoder::make_stages(Rank& r) {
       const unsigned first = is_first ? 1 : 0, words = x_words(hidden);
       if (ranks() == 1) {
         d.launch(k.add_norm, {{n}, k.add_norm.threads}, r.residual.data(), r.out.data(), g,
-                 r.normed.data(), hidden, words, first, epsilon);
+                 r.normed.data(), hidden, words, first, norm_epsilon);
       } else {
         d.launch(k.add_norm_bf16, {{n}, k.add_norm_bf16.threads}, r.residual.data(),
                  reinterpret_cast<const std::uint16_t*>(r.summed.data()), g, r.normed.data(),
-                 hidden, words, first, epsilon);
+                 hidden, words, first, norm_epsilon);
       }
     });
     is_first = false;
@@ -112,7 +111,7 @@ void Decoder::make_stages(Rank& r) {
       add(Op::attention, [&r, &d, &layer, a = attention_of(s, shape)] {
         attention(d, a,
                   {r.q.data(), layer.keys.data(), layer.values.data(), r.partial.data(), nullptr,
-                   reinterpret_cast<std::uint16_t*>(r.attended.data())},
+                   halves(r.attended)},
                   attention_shares(d, a), 1 / std::sqrt(static_cast<float>(a.dim)));
       });
     }

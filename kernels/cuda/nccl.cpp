@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "kernels/cuda/numbers.hpp"
+
 namespace limen::gpu {
 
 const char* name(Collective c) {
@@ -142,9 +144,7 @@ class Communicator : public Nccl {
   std::vector<Comm> comms_;
 };
 
-std::uint16_t integer(unsigned v) {
-  return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(static_cast<float>(v)) >> 16);
-}
+std::uint16_t integer(unsigned v) { return exact_bf16(static_cast<float>(v)); }
 
 // bf16 counts to 256: of many ranks only some give an element more than 0, each rank to others.
 unsigned value(std::size_t rank, std::size_t ranks, std::size_t i) {

@@ -20,6 +20,10 @@ inline double decode(std::uint32_t bits, int exponent, int digits, int bias) {
 }
 inline double decode_half(std::uint32_t bits) { return decode(bits, 5, 10, 15); }
 inline double decode_bf16(std::uint32_t bits) { return decode(bits, 8, 7, 127); }
+// The bf16 that is this number, which must be one.
+inline std::uint16_t exact_bf16(float number) {
+  return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(number) >> 16);
+}
 inline double decode_e4m3(std::uint32_t bits) { return decode(bits, 4, 3, 7); }
 
 class Random {

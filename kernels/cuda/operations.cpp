@@ -79,16 +79,31 @@ model::Work gemv_work(const Matrix& m) {
   return {model::bytes(bytes), model::bytes(4.0 * m.rows), model::flops(2 * weights)};
 }
 
-void gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsigned experts) {
+namespace {
+
+// Of the kernels for a format, by tokens that they take at once, the first that takes `at_once`, or
+// the last. Error if none computes this.
+template <class K, std::size_t Formats, std::size_t Sizes>
+const K& kernel_for(const char* what, const K (&kernels)[Formats][Sizes],
+                    const unsigned (&sizes)[Sizes], const Matrix& m, unsigned tokens,
+                    unsigned at_once, unsigned experts) {
   if (m.rows == 0 || m.cols == 0 || m.cols % 8 != 0)
-    refuse(fmt::format("gemm: {} rows of {} columns; a multiple of 8", m.rows, m.cols));
-  if (arrays.tokens == 0 || experts == 0) refuse("gemm: no tokens");
-  const auto* fits = std::find_if(std::begin(gemm_tokens), std::end(gemm_tokens),
-                                  [&](unsigned tokens) { return tokens >= at_once; });
-  const auto i = std::min(fits, std::end(gemm_tokens) - 1) - std::begin(gemm_tokens);
-  const auto& kernel = d.kernels().gemm[static_cast<std::size_t>(m.format)][i];
+    refuse(fmt::format("{}: {} rows of {} columns; a multiple of 8", what, m.rows, m.cols));
+  if (tokens == 0 || experts == 0) refuse(fmt::format("{}: no tokens", what));
+  const auto* fits = std::find_if(std::begin(sizes), std::end(sizes),
+                                  [&](unsigned size) { return size >= at_once; });
+  const auto i = std::min(fits, std::end(sizes) - 1) - std::begin(sizes);
+  const K& kernel = kernels[static_cast<std::size_t>(m.format)][i];
   if (kernel.function == nullptr)
-    refuse(fmt::format("gemm: {} weights; bf16, int8 or int4", name(m.format)));
+    refuse(fmt::format("{}: {} weights; bf16, int8 or int4", what, name(m.format)));
+  return kernel;
+}
+
+}  // namespace
+
+void gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsigned experts) {
+  const auto& kernel =
+      kernel_for("gemm", d.kernels().gemm, gemm_tokens, m, arrays.tokens, at_once, experts);
   arrays.rows = m.rows;
   arrays.cols = m.cols;
   constexpr unsigned rows_of_block = 16;  // 4 warps, 4 rows each
@@ -103,15 +118,8 @@ TensorScratch tensor_scratch(const Device& d, unsigned blocks) {
 
 void tensor_gemm(const Device& d, const Matrix& m, Gemm arrays, unsigned at_once, unsigned experts,
                  const TensorScratch& scratch) {
-  if (m.rows == 0 || m.cols == 0 || m.cols % 8 != 0)
-    refuse(fmt::format("tensor gemm: {} rows of {} columns; a multiple of 8", m.rows, m.cols));
-  if (arrays.tokens == 0 || experts == 0) refuse("tensor gemm: no tokens");
-  const auto* fits = std::find_if(std::begin(tensor_tokens), std::end(tensor_tokens),
-                                  [&](unsigned tokens) { return tokens >= at_once; });
-  const auto i = std::min(fits, std::end(tensor_tokens) - 1) - std::begin(tensor_tokens);
-  const auto& kernel = d.kernels().tensor_gemm[static_cast<std::size_t>(m.format)][i];
-  if (kernel.function == nullptr)
-    refuse(fmt::format("tensor gemm: {} weights; bf16, int8 or int4", name(m.format)));
+  const auto& kernel = kernel_for("tensor gemm", d.kernels().tensor_gemm, tensor_tokens, m,
+                                  arrays.tokens, at_once, experts);
   const auto most = static_cast<unsigned>(scratch.arrived.size());
   const auto blocks = std::min(full_grid(d, kernel), most);
   const std::size_t units =

@@ -17,15 +17,8 @@ static_assert(__cplusplus >= 202002L, "kernels are C++20: pass -std=c++20 to nvc
 #ifdef __CUDACC__
 #define LIMEN_SIDE on_device
 #define LIMEN_DEVICE __device__ __forceinline__
-#define LIMEN_KERNEL(threads) __global__ void __launch_bounds__(threads, 1)
 // With registers for `blocks` blocks on a multiprocessor.
 #define LIMEN_KERNEL_OF(threads, blocks) __global__ void __launch_bounds__(threads, blocks)
-// For two; for one on sm_75, whose compiler would spill.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#define LIMEN_KERNEL_TWICE(threads) LIMEN_KERNEL(threads)
-#else
-#define LIMEN_KERNEL_TWICE(threads) LIMEN_KERNEL_OF(threads, 2)
-#endif
 #define LIMEN_SHARED(type, name, count) __shared__ type name[count]
 #define LIMEN_UNROLL _Pragma("unroll")
 #define LIMEN_NO_UNROLL _Pragma("unroll 1")
@@ -37,8 +30,6 @@ static_assert(__cplusplus >= 202002L, "kernels are C++20: pass -std=c++20 to nvc
 #define LIMEN_SIDE on_host
 #endif
 #define LIMEN_DEVICE inline
-#define LIMEN_KERNEL(threads) inline void
-#define LIMEN_KERNEL_TWICE(threads) inline void
 #define LIMEN_KERNEL_OF(threads, blocks) inline void
 #define LIMEN_UNROLL
 #define LIMEN_NO_UNROLL
@@ -47,6 +38,13 @@ static_assert(__cplusplus >= 202002L, "kernels are C++20: pass -std=c++20 to nvc
 #define LIMEN_SHARED(type, name, count) \
   static char name##_key;               \
   type* const name = static_cast<type*>(fiber::shared(&name##_key, sizeof(type) * (count)))
+#endif
+#define LIMEN_KERNEL(threads) LIMEN_KERNEL_OF(threads, 1)
+// For two blocks; for one on sm_75, whose compiler would spill.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define LIMEN_KERNEL_TWICE(threads) LIMEN_KERNEL(threads)
+#else
+#define LIMEN_KERNEL_TWICE(threads) LIMEN_KERNEL_OF(threads, 2)
 #endif
 
 namespace limen::gpu {

@@ -20,8 +20,8 @@ using AttentionKernel =
 using AllReduceKernel = Kernel<Ranks, const U32*, U32*, std::size_t, U32*, U32, U32, Status*>;
 
 // Query heads of a block that attention is compiled for, tokens of a warp that gemm is, and
-// dimensions of a head; tokens of a block on tensor cores. Of latent attention: heads of a block, and
-// elements of a row, of an index key, and tokens of an index.
+// dimensions of a head; tokens of a block on tensor cores. Of latent attention: heads of a block,
+// and elements of a row, of an index key, and tokens of an index.
 inline constexpr unsigned attention_groups[] = {1, 4, 8}, gemm_tokens[] = {1, 2, 4, 8},
                           head_dims[] = {64, 128}, tensor_tokens[] = {8, 16, 32, 64};
 inline constexpr unsigned latent_groups[] = {8, 16}, latent_rank = 512, latent_rope = 64,

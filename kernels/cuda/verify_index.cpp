@@ -18,8 +18,7 @@ std::vector<int> integers(std::size_t n, int most, Random& random) {
 }
 std::vector<std::uint16_t> in_bf16(const std::vector<int>& from) {
   std::vector<std::uint16_t> to;
-  for (const int v : from)
-    to.push_back(static_cast<std::uint16_t>(std::bit_cast<U32>(static_cast<float>(v)) >> 16));
+  for (const int v : from) to.push_back(exact_bf16(static_cast<float>(v)));
   return to;
 }
 
