@@ -63,8 +63,8 @@ class Network:
         if by_bridge:
             self.join_by_bridge()
         else:
-            children.append(subprocess.Popen([switch, str(delay)] + self.hosts, stdout=subprocess.PIPE, text=True,
-                                             preexec_fn=lambda: os.sched_setaffinity(0, {cores[-1]})))
+            ports = ["%s=%d" % (host, cores[i % len(cores)]) for i, host in enumerate(self.hosts)]
+            children.append(subprocess.Popen([switch, str(delay)] + ports, stdout=subprocess.PIPE, text=True))
             if children[-1].stdout.readline() != "ready\n":
                 skip("the switch in user space cannot start here")
         for space, address in zip(self.hosts, addresses):
