@@ -155,6 +155,13 @@ model::Machine with_wide_activations(model::Machine m) {
   return m;
 }
 
+model::Machine with_memory(model::Machine m, double scale) {
+  for (auto* rate :
+       {&m.memory_bandwidth->value, &m.memory_bandwidth->low, &m.memory_bandwidth->high})
+    *rate = *rate * scale;
+  return m;
+}
+
 kernels::OpSeconds predicted_operators(const model::Machine& m, const model::Case& c) {
   const model::Demand d = model::demand_of(c);
   const model::Rates r = model::rates(m, c.workload, c.partition, d);

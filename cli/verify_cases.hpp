@@ -26,6 +26,10 @@ std::string reduction_text(const model::Transformer& t, const probes::DecodeOrde
 // 16.
 model::Machine with_wide_activations(model::Machine m);
 
+// The machine with a memory of `scale` times the bandwidth; the laws, which are relative to it,
+// stay.
+model::Machine with_memory(model::Machine m, double scale);
+
 // Seconds of a step by operator, exchanges and the rest (scalar work, which the model hides behind
 // attention) included; without the effects that add in the total.
 kernels::OpSeconds predicted_operators(const model::Machine& m, const model::Case& c);

@@ -28,9 +28,14 @@ struct VerifiedCase {
   std::size_t disturbed = 0;   // repetitions left out: a thread had to wait for a CPU
   std::size_t memories = 1;    // that a step reads, each at read_rate
   bool emulated = false;       // a CPU played the GPUs: nothing was measured
-  std::size_t elsewhere = 0;   // visits left out: the memory was not as fast as in the calibration
+  // By which the calibration's memory was scaled to that beside the visits; 1: it was as
+  // calibrated.
+  double memory_scale = 1;
+  std::size_t other_memory = 0;  // visits whose memory was not as fast as in the calibration
+  std::size_t other_cores = 0;   // visits whose cores were not: left out
 
   bool timed() const { return measured.n > 0; }
+  bool as_calibrated() const { return timed() && memory_scale == 1; }
   double error() const { return predicted / measured.median - 1; }
   bool inside() const { return measured.median >= low && measured.median <= high; }
   // Of what the memory gave beside it.
@@ -38,8 +43,10 @@ struct VerifiedCase {
 };
 
 // Held against that of the machines whose memory was as fast as the read loop beside most visits,
-// by these visits alone: within a tenth. A step that ran on another machine than was calibrated (a
-// hypervisor had moved the CPUs, or other work took the memory) says nothing about the prediction.
+// by these visits alone: within a tenth. Where no visit had such a memory (a hypervisor had moved
+// the CPUs, or other work took it), the visits with one memory, within a factor of two, are held
+// against the machine with its memory scaled to theirs. Cores that multiplied less than in the
+// calibration say nothing.
 VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,
                       model::Format f, const probes::DecodeOrder& order, std::size_t point, int tp,
                       const probes::DecodeTimes& times);
@@ -48,7 +55,9 @@ struct ErrorSummary {
   std::size_t n = 0;
   double median = 0, worst = 0, coverage = 0;  // of |error|; shares
 };
-ErrorSummary errors_of(const std::vector<VerifiedCase>& cases);
+// Of the cases that ran as calibrated, or of those whose memory was scaled.
+enum class Memory { as_calibrated, scaled };
+ErrorSummary errors_of(const std::vector<VerifiedCase>& cases, Memory memory);
 
 std::string verified_text(const std::vector<VerifiedCase>& cases);
 std::string verified_json(const std::vector<VerifiedCase>& cases);

@@ -9,6 +9,7 @@
 #include "kernels/cpu/team.hpp"
 #include "model/error.hpp"
 #include "probes/host.hpp"
+#include "probes/interference.hpp"
 #include "probes/interrupt.hpp"
 #include "probes/mpi_decode.hpp"
 #include "probes/runner.hpp"
@@ -26,17 +27,17 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The read loop of all threads of all ranks, on memory of its own.
-class Reader {
+// What all threads of all ranks read, on memory of its own, and multiply beside a step.
+class Beside {
  public:
-  explicit Reader(kernels::Team& team) : team_(team), memory_(std::size_t(team.size())) {
+  explicit Beside(kernels::Team& team) : team_(team), memory_(std::size_t(team.size())) {
     team_.run(team_.size(), [&](int m) {
       auto& buffer = memory_[std::size_t(m)] = kernels::Buffer(bytes);
       for (std::size_t i = 0; i < bytes / 8; ++i) buffer.as<std::uint64_t>()[i] = i;
     });
   }
   // Bytes a second, the median of three.
-  double rate(const DecodeRank& rank) {
+  double read_rate(const DecodeRank& rank) {
     std::vector<double> rates;
     for (int i = 0; i < 3; ++i) {
       rank.barrier();
@@ -51,16 +52,26 @@ class Reader {
     }
     return results::median_of(std::move(rates));
   }
+  // FLOP/s of multiply-adds.
+  double multiply_rate(const DecodeRank& rank) {
+    rank.barrier();
+    const double rate = rank.sum(multiplied_together(team_));
+    fastest_ = std::max(fastest_, rate);
+    return rate;
+  }
+  // True if that is what the threads do on cores of their own, as far as is known.
+  bool is_own_cores(double multiply_rate) const { return multiply_rate >= own_cores * fastest_; }
 
  private:
   static constexpr std::size_t bytes = std::size_t{128} << 20;  // of a thread
   kernels::Team& team_;
   std::vector<kernels::Buffer> memory_;
   std::atomic<std::uint64_t> sink_{0};
+  double fastest_ = 0;
 };
 
 DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint& point,
-                  const DecodeOptions& options, const DecodeRank& rank) {
+                  const DecodeOptions& options, const DecodeRank& rank, Beside& beside) {
   constexpr std::size_t least = 3, most = 60;
   constexpr double waiting_share = 0.01;
   // Other tokens each time, the same at every rank: what random weights go on with would soon
@@ -73,6 +84,7 @@ DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint&
   };
   step();  // warm
   DecodeVisit found;
+  std::vector<double> multiply_rates;
   const auto start = Clock::now();
   for (;;) {
     const std::size_t n = found.samples.size();
@@ -84,29 +96,33 @@ DecodeVisit visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint&
     step();
     double raw = 0;
     for (const OpSeconds& l : decoder.times()) raw += seconds_of(l);
-    if (rank.most((waiting_seconds() - waited) / raw) > waiting_share) {
+    const double share = rank.most((waiting_seconds() - waited) / raw),
+                 multiply_rate = beside.multiply_rate(rank);
+    if (share > waiting_share || !beside.is_own_cores(multiply_rate)) {
       ++found.disturbed;
       continue;
     }
+    multiply_rates.push_back(multiply_rate);
     found.samples.push_back(scaled_out(decoder.times(), order.scales));
     found.experts_read += static_cast<double>(decoder.experts_read());
   }
   if (const std::size_t n = found.samples.size() * layers_with_experts(order.shape); n > 0)
     found.experts_read /= static_cast<double>(n);
+  if (!multiply_rates.empty()) found.multiply_rate = results::median_of(std::move(multiply_rates));
   return found;
 }
 
 // Until the memory gave the same before and after, or it is too much.
 DecodeVisit settled_visit(Decoder& decoder, const DecodeOrder& order, const DecodePoint& point,
-                          const DecodeOptions& options, const DecodeRank& rank, Reader& reader) {
+                          const DecodeOptions& options, const DecodeRank& rank, Beside& beside) {
   constexpr double same = 0.1;
   constexpr int attempts = 3;
   decoder.resize(point.sequences, point.context);
   DecodeVisit found;
-  double before = reader.rate(rank);
+  double before = beside.read_rate(rank);
   for (int i = 0; i < attempts; ++i) {
-    found = visit(decoder, order, point, options, rank);
-    const double after = reader.rate(rank);
+    found = visit(decoder, order, point, options, rank, beside);
+    const double after = beside.read_rate(rank);
     found.read_rate = (before + after) / 2;
     if (std::abs(after / before - 1) <= same) break;
     before = after;
@@ -160,12 +176,12 @@ std::vector<DecodeTimes> time_decode(kernels::Team& team, const DecodeOrder& ord
   auto shape = kernels::slice(order.shape, rank.rank, rank.ranks);
   shape.sequences = shape.context = 1;
   Decoder decoder(team, shape, Decoder::Fill::random, options.seed, rank.exchanges);
-  Reader reader(team);
+  Beside beside(team);
   std::vector<DecodeTimes> all(order.points.size());
   for (int v = 0; v < options.visits; ++v) {
     for (const std::size_t i :
          shuffled(order.points.size(), options.seed, static_cast<std::uint64_t>(v)))
-      all[i].push_back(settled_visit(decoder, order, order.points[i], options, rank, reader));
+      all[i].push_back(settled_visit(decoder, order, order.points[i], options, rank, beside));
   }
   return all;
 }

@@ -2,9 +2,10 @@
 // contexts on them.
 //
 // A repetition during which a thread of ours was ready but had no CPU is left out, as in a contest
-// (probes/contest.hpp). Before and after each visit runs the read loop of memory.stream: what the
-// memory gave at that time. A visit over which that changed is made again: a hypervisor has moved
-// the CPUs.
+// (probes/contest.hpp), and so is one after which the threads multiplied slower together than they
+// did before: a hypervisor has put them on one core (probes/interference.hpp). Before and after
+// each visit runs the read loop of memory.stream: what the memory gave at that time. A visit over
+// which that changed is made again: a hypervisor has moved the CPUs.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +45,9 @@ struct DecodeOptions {
 
 // Of one visit to a point; layers scaled out to the whole model.
 struct DecodeVisit {
-  double read_rate = 0;                       // bytes/s of the read loop beside it, of a memory
+  double read_rate = 0;  // bytes/s of the read loop beside it, of a memory
+  double multiply_rate =
+      0;  // FLOP/s of multiply-adds beside it, the median over samples; 0: unknown
   std::vector<kernels::OpSeconds> samples{};  // of a step, by operator
   double experts_read = 0;                    // a layer that has some, mean over samples
   std::size_t disturbed = 0;                  // repetitions left out

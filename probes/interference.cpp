@@ -1,9 +1,11 @@
 #include "probes/interference.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "kernels/cpu/clock.hpp"
+#include "kernels/cpu/fma.hpp"
 #include "kernels/cpu/sync.hpp"
 #include "probes/host.hpp"
 #include "probes/runner.hpp"
@@ -38,10 +40,25 @@ double line_time(kernels::Team& team) {
   return best / (2 * rounds);
 }
 
+double multiplied_together(kernels::Team& team) {
+  constexpr std::size_t rounds = 16384;
+  std::atomic<double> sink{0};
+  double best = 1;
+  for (int i = 0; i < 3; ++i) {
+    best = std::min(best, time_once([&] {
+                      team.run(team.size(), [&](int) {
+                        sink = kernels::fma_run(kernels::FmaType::fp32, rounds);
+                      });
+                    }));
+  }
+  return team.size() * kernels::fma_flops(kernels::FmaType::fp32, rounds) / best;
+}
+
 void Interference::begin() {
   steal_ = steal_seconds();
   clock_ = core_clock();
   line_ = line_time(team_);
+  together_ = multiplied_together(team_);
   fastest_ = std::max(fastest_, clock_);
 }
 
@@ -52,10 +69,14 @@ std::uint32_t Interference::end(int threads) {
   if (steal_seconds() > steal_) marks |= results::stolen;
   if (differs(clock_, clocks_, other_clock)) marks |= results::clock_changed;
   if (threads > units_) marks |= results::oversubscribed;
-  if (threads > 1 && differs(line_, lines_, other_place)) marks |= results::placement_changed;
+  if (threads > 1 &&
+      (differs(line_, lines_, other_place) || differs(together_, togethers_, 1 - own_cores) ||
+       differs(multiplied_together(team_), togethers_, 1 - own_cores)))
+    marks |= results::placement_changed;
   if (clocks_.size() < 4096) {
     clocks_.push_back(clock_);
     lines_.push_back(line_);
+    togethers_.push_back(together_);
   }
   return marks;
 }

@@ -36,8 +36,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodePoint, sequences, context)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LayerScale, attention, network)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOrder, shape, scales, points)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeOptions, visit_seconds, visits, seed, exchange, gpus)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, samples, experts_read, disturbed,
-                                   memories, emulated)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DecodeVisit, read_rate, multiply_rate, samples, experts_read,
+                                   disturbed, memories, emulated)
 
 namespace {
 

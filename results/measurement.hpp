@@ -24,7 +24,7 @@ enum Mark : std::uint32_t {
   oversubscribed = 1u << 3,     // more ranks or threads than cores
   late_start = 1u << 4,         // a rank entered after the common start
   emulated = 1u << 5,           // the device was an emulation: its times mean nothing
-  placement_changed = 1u << 6,  // the hypervisor had moved our CPUs nearer or further apart
+  placement_changed = 1u << 6,  // the hypervisor had moved our CPUs: nearer, further, onto one core
   throttled = 1u << 7,          // the device had lowered its clocks
   shared_device = 1u << 8,      // other processes used the device
 };
