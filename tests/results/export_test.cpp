@@ -62,7 +62,7 @@ TEST(Export, StreamPrintsItsTable) {
             "Number of Threads counted = 2\n"
             "-------------------------------------------------------------\n"
             "Function    Best Rate MB/s  Avg time     Min time     Max time\n"
-            "Copy:            1000.0     0.002000     0.001000     0.003000\n"
+            "Copy:             666.7     0.002250     0.001500     0.003000\n"
             "-------------------------------------------------------------\n");
 }
 
