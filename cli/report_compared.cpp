@@ -86,11 +86,13 @@ ComparedTable compared_with_steps(const std::string& file) {
       if (!c.contains("measured_seconds") || !c.at("measured_seconds").is_object()) continue;
       const auto &p = c.at("predicted_seconds"), &m = c.at("measured_seconds");
       const auto weights = c.at("weights").get<std::string>();
+      const double scale = c.value("memory_scaled_by", 1.0);
       out.second.push_back(
           {weights,
-           fmt::format("{}, {}, tp {}, batch {}, context {}", c.at("model").get<std::string>(),
+           fmt::format("{}, {}, tp {}, batch {}, context {}{}", c.at("model").get<std::string>(),
                        weights, c.at("tp").get<int>(), c.at("batch").get<long long>(),
-                       c.at("context").get<long long>()),
+                       c.at("context").get<long long>(),
+                       scale == 1 ? "" : fmt::format(", memory {:.2f}x", scale)),
            "s", m.at("median").get<double>(), p.at("value").get<double>(),
            p.at("low").get<double>(), p.at("high").get<double>()});
     }
