@@ -173,6 +173,13 @@ void warn_of_mixture(const std::vector<Run>& runs, std::vector<std::string>& not
                     fmt::join(models, ", ")));
 }
 
+// By the sum of twelve uniform numbers: the same on every machine, as std's is not.
+double normal(std::mt19937_64& random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<double>(random()) * 0x1p-64;
+  return sum;
+}
+
 double resampled(const Observation& o, std::mt19937_64& random) {
   const auto any = [&random](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   std::vector<const Visit*> visits;
@@ -180,7 +187,48 @@ double resampled(const Observation& o, std::mt19937_64& random) {
     const auto& run = o.runs[any(o.runs.size())];
     for (std::size_t v = 0; v < run.size(); ++v) visits.push_back(&run[any(run.size())]);
   }
-  return median_time(visits);
+  double seconds = median_time(visits);
+  if (o.unseen_spread > 0) seconds *= std::exp(o.unseen_spread * normal(random));
+  return seconds;
+}
+
+std::size_t visits_of(const Observation& o) {
+  std::size_t visits = 0;
+  for (const auto& run : o.runs) visits += run.size();
+  return visits;
+}
+
+// Standard deviation of the logarithms of the medians of visits.
+double spread_of_visits(const Observation& o) {
+  std::vector<double> logs;
+  for (const auto& run : o.runs)
+    for (const Visit& visit : run) logs.push_back(std::log(results::median_of(visit.seconds)));
+  double mean = 0, squares = 0;
+  for (const double x : logs) mean += x / static_cast<double>(logs.size());
+  for (const double x : logs) squares += (x - mean) * (x - mean);
+  return std::sqrt(squares / static_cast<double>(logs.size() - 1));
+}
+
+// One visit does not say how visits differ; the other cases do, or nobody.
+void spread_single_visits(Observations& found) {
+  constexpr double unknown = 0.05;
+  std::vector<double> spreads;
+  std::size_t single = 0;
+  for (const Observation& o : found.all) {
+    if (visits_of(o) > 1)
+      spreads.push_back(spread_of_visits(o));
+    else
+      ++single;
+  }
+  if (single == 0) return;
+  const double spread = spreads.empty() ? unknown : results::median_of(spreads);
+  for (Observation& o : found.all)
+    if (visits_of(o) == 1) o.unseen_spread = spread;
+  found.notes.push_back(fmt::format(
+      "{} of {} cases had a single visit: {:.2g} % are taken for the spread between visits, {}; a "
+      "longer run (--budget) measures it",
+      single, found.all.size(), 100 * spread,
+      spreads.empty() ? "which no case shows" : "as the other cases have it"));
 }
 
 }  // namespace
@@ -221,6 +269,7 @@ Observations gather(const std::vector<Run>& runs) {
                     "fastest samples were "
                     "taken; a quieter machine gives better ones",
                     disturbed, found.all.size()));
+  spread_single_visits(found);
   warn_of_mixture(runs, found.notes);
   return found;
 }
@@ -240,13 +289,10 @@ std::vector<results::Interval> bootstrap(const Cases& cases, const Estimate& est
   }
   // Few visits, drawn anew from themselves, vary too little: by (v - 1) / v in variance.
   std::vector<double> visits;
-  for (const Observation* o : cases) {
-    std::size_t v = 0;
-    for (const auto& run : o->runs) v += run.size();
-    visits.push_back(static_cast<double>(std::max<std::size_t>(v, 2)));
-  }
-  const double v = visits.empty() ? 2 : results::median_of(visits),
-               widening = std::sqrt(v / (v - 1));
+  for (const Observation* o : cases)
+    if (o->unseen_spread == 0) visits.push_back(static_cast<double>(visits_of(*o)));
+  const double v = visits.empty() ? 0 : results::median_of(visits),
+               widening = v > 1 ? std::sqrt(v / (v - 1)) : 1;
   const std::vector<double> centre = estimate(seconds_of(cases));
   std::vector<results::Interval> intervals;
   for (std::size_t i = 0; i < drawn.size(); ++i) {

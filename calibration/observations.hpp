@@ -21,6 +21,8 @@ struct Observation {
   double seconds = 0;  // median of all samples, but for those that other work disturbed
   double watts = 0;    // drawn meanwhile, the median of the visits that nobody shared; 0: not told
   double best = 0;     // the least median of a visit: sustained, where a least sample is a fluke
+  // Of the logarithms of the medians of visits, where only one was made: as other cases have it.
+  double unseen_spread = 0;
 
   double number(const std::string& key) const;  // 0 if there is none
   std::string word(const std::string& key) const;
@@ -59,8 +61,9 @@ using Estimate = std::function<std::vector<double>(const std::vector<double>& se
 std::vector<double> seconds_of(const Cases& cases);
 
 // 90 % intervals of the values, by a cluster bootstrap: runs are drawn, in them visits, and a drawn
-// visit comes with all its samples, because samples of one visit share its luck. The seed is fixed:
-// the same runs give the same machine.
+// visit comes with all its samples, because samples of one visit share its luck. Where there was
+// one visit only, the spread that it cannot show is drawn on top. The seed is fixed: the same runs
+// give the same machine.
 std::vector<results::Interval> bootstrap(const Cases& cases, const Estimate& estimate);
 
 }  // namespace limen::calibration

@@ -1,4 +1,5 @@
 // limen compare: two runs, measurement by measurement.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -58,7 +59,9 @@ std::string table_of(const std::vector<Pair>& pairs) {
     const Comparison& c = x.comparison;
     table.add({x.a->probe, describe(x.a->parameters), time_text(x.median_a), time_text(x.median_b),
                fmt::format("{:.3f}", c.ratio),
-               fmt::format("{:.3f} to {:.3f}", c.ratio_interval.low, c.ratio_interval.high),
+               c.ratio_interval.known()
+                   ? fmt::format("{:.3f} to {:.3f}", c.ratio_interval.low, c.ratio_interval.high)
+                   : "-",
                fmt::format("{:.2g}", c.p), fmt::format("{:.2g}", x.holm_p), verdict(x)});
   }
   return table.text();
@@ -71,15 +74,18 @@ nlohmann::json json_of(const std::vector<Pair>& pairs) {
     for (const auto& [key, value] : x.a->parameters)
       std::visit([&parameters, &name = key](const auto& v) { parameters[name] = v; }, value);
     const Comparison& c = x.comparison;
-    all.push_back({{"probe", x.a->probe},
-                   {"parameters", parameters},
-                   {"median_a_s", x.median_a},
-                   {"median_b_s", x.median_b},
-                   {"ratio", c.ratio},
-                   {"ratio_interval", {c.ratio_interval.low, c.ratio_interval.high}},
-                   {"p", c.p},
-                   {"p_holm", x.holm_p},
-                   {"verdict", verdict(x)}});
+    all.push_back(
+        {{"probe", x.a->probe},
+         {"parameters", parameters},
+         {"median_a_s", x.median_a},
+         {"median_b_s", x.median_b},
+         {"ratio", c.ratio},
+         {"ratio_interval", c.ratio_interval.known()
+                                ? nlohmann::json{c.ratio_interval.low, c.ratio_interval.high}
+                                : nlohmann::json()},
+         {"p", c.p},
+         {"p_holm", x.holm_p},
+         {"verdict", verdict(x)}});
   }
   return all;
 }
@@ -94,6 +100,16 @@ Exit compare_runs(const std::string& a, const std::string& b, bool json) {
   const std::vector<Pair> pairs = pairs_of(run_a, run_b);
   if (pairs.empty())
     throw Error(fmt::format("{} and {} have no measurement in common", a, b), Exit::nothing_to_run);
+  const auto measured = [](const Run& run) {
+    return std::count_if(run.measurements.begin(), run.measurements.end(), [](const auto& m) {
+      const auto* samples = std::get_if<Samples>(&m.outcome);
+      return samples && !samples->visits.empty();
+    });
+  };
+  const auto only = [&](const Run& run) { return measured(run) - static_cast<long>(pairs.size()); };
+  if (only(run_a) + only(run_b) > 0)
+    fmt::print(stderr, "limen: {} cases were measured in {} alone and {} in {} alone: left out\n",
+               only(run_a), a, only(run_b), b);
   if (json) {
     fmt::print("{}\n",
                json_of(pairs).dump(1, ' ', false, nlohmann::json::error_handler_t::replace));

@@ -1,4 +1,6 @@
 // limen show: one run, its provenance on top, then a line a measurement.
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
@@ -24,11 +26,22 @@ struct Options {
   bool json = false;
 };
 
-std::string rates(const model::Work& work, double seconds) {
+// What a rate counts: of a kernel the bytes read and written, as STREAM does; of a copy or message
+// between memories its payload, once, as the benchmarks of links do.
+model::Bytes counted(const Measurement& m) {
+  constexpr const char* links[] = {"gpu.copy", "gpu.peer", "gpu.nccl", "gpu.allreduce", "mpi.",
+                                   "device.",  "osu.",     "nccl",     "nvbandwidth"};
+  const bool link = std::any_of(std::begin(links), std::end(links),
+                                [&](const char* start) { return m.probe.rfind(start, 0) == 0; });
+  return link ? std::max(m.work.read, m.work.written) : m.work.moved();
+}
+
+std::string rates(const Measurement& m, double seconds) {
+  const model::Work& work = m.work;
   std::vector<std::string> all;
-  if (work.moved() > model::bytes(0.0))
+  if (counted(m) > model::bytes(0.0))
     all.push_back(fmt::format(
-        "{:.2f} GB/s", (work.moved() / model::seconds(seconds)).in(model::gigabytes_per_second)));
+        "{:.2f} GB/s", (counted(m) / model::seconds(seconds)).in(model::gigabytes_per_second)));
   if (work.flops > model::flops(0.0))
     all.push_back(fmt::format(
         "{:.2f} GFLOP/s", (work.flops / model::seconds(seconds)).in(model::gigaflops_per_second)));
@@ -96,8 +109,10 @@ std::string table_of(const Run& run, const std::string& probe) {
       const Summary s = summarize(*samples);
       row.insert(row.end(),
                  {time_text(s.median),
-                  fmt::format("{} to {}", time_text(s.interval.low), time_text(s.interval.high)),
-                  rates(m.work, s.median), std::to_string(s.n),
+                  s.interval.known() ? fmt::format("{} to {}", time_text(s.interval.low),
+                                                   time_text(s.interval.high))
+                                     : "-",
+                  rates(m, s.median), std::to_string(s.n),
                   s.marked > 0 ? std::to_string(s.marked) : "", modes_text(s), samples->stop});
     } else {
       const auto* skipped = std::get_if<Skipped>(&m.outcome);
@@ -125,7 +140,7 @@ json json_of(const Measurement& m) {
   }
   const Summary s = summarize(*samples);
   out.update({{"median_s", s.median},
-              {"interval_s", {s.interval.low, s.interval.high}},
+              {"interval_s", s.interval.known() ? json{s.interval.low, s.interval.high} : json()},
               {"best_s", s.best},
               {"p10_s", s.p10},
               {"p90_s", s.p90},
@@ -143,8 +158,8 @@ json json_of(const Measurement& m) {
       executions += static_cast<double>(visit.inner * std::ssize(visit.seconds));
   }
   if (executions > 0) out["joules_per_execution"] = joules / executions;
-  if (m.work.moved() > model::bytes(0.0))
-    out["bytes_per_second"] = m.work.moved().in(model::bytes) / s.median;
+  if (counted(m) > model::bytes(0.0))
+    out["bytes_per_second"] = counted(m).in(model::bytes) / s.median;
   if (m.work.flops > model::flops(0.0))
     out["flops_per_second"] = m.work.flops.in(model::flops) / s.median;
   return out;

@@ -187,11 +187,13 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
                                  time_text(c.predicted),
                                  interval(c.low, c.high)};
     if (c.timed()) {
-      row.insert(row.end(), {time_text(c.measured.median),
-                             interval(c.measured.interval.low, c.measured.interval.high),
-                             fmt::format("{:+.1f} %", 100 * c.error()), c.inside() ? "yes" : "no",
-                             fmt::format("{:.2f}", c.share_of_limit()), read_text(c),
-                             std::to_string(c.measured.n)});
+      row.insert(
+          row.end(),
+          {time_text(c.measured.median),
+           c.measured.interval.known() ? interval(c.measured.interval.low, c.measured.interval.high)
+                                       : "-",
+           fmt::format("{:+.1f} %", 100 * c.error()), c.inside() ? "yes" : "no",
+           fmt::format("{:.2f}", c.share_of_limit()), read_text(c), std::to_string(c.measured.n)});
     } else {
       row.emplace_back(c.emulated           ? "emulated: no measurement"
                        : c.other_cores > 0  ? "other cores than calibrated"
@@ -253,9 +255,13 @@ std::string verified_json(const std::vector<VerifiedCase>& cases) {
         {"reduction", c.reduction},
         {"predicted_seconds", {{"value", c.predicted}, {"low", c.low}, {"high", c.high}}}};
     if (c.timed()) {
+      const auto end = [&](double seconds) {
+        return c.measured.interval.known() ? nlohmann::ordered_json(seconds)
+                                           : nlohmann::ordered_json();
+      };
       one["measured_seconds"] = {{"median", c.measured.median},
-                                 {"low", c.measured.interval.low},
-                                 {"high", c.measured.interval.high},
+                                 {"low", end(c.measured.interval.low)},
+                                 {"high", end(c.measured.interval.high)},
                                  {"samples", c.measured.n}};
       one["error"] = c.error();
       one["inside"] = c.inside();

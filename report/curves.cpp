@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "model/cards/units.hpp"
 #include "report/parameters.hpp"
 #include "results/statistics.hpp"
 
@@ -70,7 +71,8 @@ Chart bandwidth_curve(const std::vector<results::Measurement>& measurements,
     const double moved = m.work.moved().in(bytes);
     const double size = double(integer(m.parameters, "bytes"));
     Mark mark{{size, moved / s.median}};
-    mark.low.y = moved / s.interval.high, mark.high.y = moved / s.interval.low;
+    if (s.interval.known())
+      mark.low.y = moved / s.interval.high, mark.high.y = moved / s.interval.low;
     mark.note = fmt::format("{}, {} threads, {}: {}", kernel, threads, bytes_text(size),
                             bandwidth_text(mark.at.y));
     first = std::min(first, size), last = std::max(last, size);
@@ -111,7 +113,7 @@ Chart all_reduce_curve(const std::vector<results::Measurement>& measurements,
     const auto s = results::summarize(*samples);
     const double size = double(integer(m.parameters, "bytes"));
     Mark mark{{size, s.median}};
-    mark.low.y = s.interval.low, mark.high.y = s.interval.high;
+    if (s.interval.known()) mark.low.y = s.interval.low, mark.high.y = s.interval.high;
     mark.note = bytes_text(size) + ": " + seconds_text(s.median);
     if (size > 0) first = std::min(first, size), last = std::max(last, size);
     const auto ranks = integer(m.parameters, "ranks");
@@ -126,8 +128,8 @@ Chart all_reduce_curve(const std::vector<results::Measurement>& measurements,
     const double from = std::max(first, p.from.in(bytes));
     const double to = ends ? pieces[i + 1].from.in(bytes) : last;
     const double alpha = p.alpha.value.in(seconds), beta = p.beta.value.in(seconds_per_byte);
-    const std::string name =
-        fmt::format("{} ranks: {} + {:.3g} ps/B", p.ranks, seconds_text(alpha), beta * 1e12);
+    const std::string name = fmt::format("{} ranks: {} + {}", p.ranks, seconds_text(alpha),
+                                         cards::to_text(p.beta.value, 3));
     if (to > from)
       laws.push_back(law(name, from, to, [&](double size) { return alpha + beta * size; }));
     chart.description += name + ". ";

@@ -40,7 +40,8 @@ int low_rank(int n, double tail) {
 
 Interval median_interval(const std::vector<double>& sorted, double effective_n) {
   const double n = static_cast<double>(sorted.size());
-  const int worth = std::max(1, static_cast<int>(std::min(effective_n, n)));
+  const int worth = static_cast<int>(std::min(effective_n, n));
+  if (worth < static_cast<int>(least_for_interval)) return Interval::unknown();
   // The rank among the samples that they are worth, carried over to the same share of the samples
   // that there are.
   double share;

@@ -1,6 +1,7 @@
 // The parts of a summary that work on sorted samples alone.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "results/statistics.hpp"
@@ -8,7 +9,8 @@
 namespace limen::results {
 
 // 95 % interval of the median by order statistics, for samples that are worth `effective_n`
-// independent ones.
+// independent ones; unknown for fewer than six, whose extremes hold the median less often.
+constexpr std::size_t least_for_interval = 6;
 Interval median_interval(const std::vector<double>& sorted, double effective_n);
 
 // The medians of two separated groups, or nothing: Otsu's split of the logarithms, accepted when

@@ -94,7 +94,8 @@ double design_effect(const Samples& samples) {
     squared_sizes += size * size;
     ++visits;
   }
-  if (visits < 2 || n <= visits) return 1;
+  if (visits < 2) return std::max(1.0, n);
+  if (n <= visits) return 1;
   const double mean_between = between / (visits - 1), mean_within = within / (n - visits);
   const double typical =
       (n - squared_sizes / n) / (visits - 1);  // of the size of a visit, as ANOVA weighs it

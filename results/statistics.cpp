@@ -15,6 +15,23 @@ std::vector<double> pooled(const Samples& samples) {
   return all;
 }
 
+namespace {
+
+// 95 % interval of the median of fewer than least_for_interval visits, from which their spread is
+// known too badly for a design effect: by Student's t of the logarithms of the visits' medians.
+Interval interval_of_few(const std::vector<double>& medians, double median) {
+  constexpr double student[] = {12.706, 4.303, 3.182, 2.776};  // 97.5 %, by freedom
+  if (medians.size() < 2) return Interval::unknown();
+  const double n = static_cast<double>(medians.size());
+  double mean = 0, squares = 0;
+  for (const double x : medians) mean += std::log(x) / n;
+  for (const double x : medians) squares += (std::log(x) - mean) * (std::log(x) - mean);
+  const double reach = student[medians.size() - 2] * std::sqrt(squares / (n - 1) / n);
+  return {median * std::exp(-reach), median * std::exp(reach)};
+}
+
+}  // namespace
+
 Summary summarize(const Samples& samples) {
   std::vector<double> sorted = pooled(samples);
   if (sorted.empty()) throw Error("no samples to summarize: the case ended before its first visit");
@@ -27,7 +44,11 @@ Summary summarize(const Samples& samples) {
   s.median = quantile_of_sorted(sorted, 0.5);
   s.p90 = quantile_of_sorted(sorted, 0.9);
   s.worst = sorted.back();
-  s.interval = median_interval(sorted, s.effective_n);
+  std::vector<double> medians;
+  for (const Visit& visit : samples.visits)
+    if (!visit.seconds.empty()) medians.push_back(median_of(visit.seconds));
+  s.interval = medians.size() < least_for_interval ? interval_of_few(medians, s.median)
+                                                   : median_interval(sorted, s.effective_n);
   s.modes = two_modes(sorted);
   s.bimodal = !s.modes.empty();
   for (double& x : sorted) x = std::abs(x - s.median);

@@ -2,6 +2,7 @@
 // visit are alike.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,10 @@ namespace limen::results {
 
 struct Interval {
   double low = 0, high = 0;
+
+  // What too few samples say: nothing.
+  static constexpr Interval unknown() { return {0, std::numeric_limits<double>::infinity()}; }
+  bool known() const { return high < std::numeric_limits<double>::infinity(); }
 };
 
 // In the unit of the samples (seconds).
@@ -18,8 +23,10 @@ struct Summary {
   std::size_t n = 0;       // samples
   double effective_n = 0;  // independent samples they are worth (design effect of visits)
   double best = 0, p10 = 0, median = 0, p90 = 0, worst = 0;
-  double mad = 0;        // median absolute deviation, not scaled
-  Interval interval;     // 95 %, of the median, by order statistics
+  double mad = 0;  // median absolute deviation, not scaled
+  // 95 %, of the median, by order statistics; of fewer than six visits by Student's t of their
+  // medians; of one visit unknown, for it does not say how visits differ.
+  Interval interval;
   bool bimodal = false;  // two separated groups; their medians are `modes`
   std::vector<double> modes;
   std::size_t marked = 0;  // samples with any mark
@@ -49,8 +56,8 @@ double quantile_of_sorted(const std::vector<double>& sorted, double p);
 double median_of(std::vector<double> values);
 
 // Factor by which samples of one visit are worth less than independent ones: 1 + (m-1) ICC, with
-// the intraclass correlation of their ranks, so that one outlier cannot hide or fake it. 1 when
-// there is a single visit.
+// the intraclass correlation of their ranks, so that one outlier cannot hide or fake it. A
+// single visit is worth one sample.
 double design_effect(const Samples& samples);
 
 // Two-sided p that a and b come from one distribution: exact for small samples without ties, else

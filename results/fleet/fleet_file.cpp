@@ -22,6 +22,8 @@ constexpr std::size_t most_worst = 5;
 
 json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
+json json_of(const Interval& i) { return i.known() ? json{i.low, i.high} : json(); }
+
 json json_of(const Figure& f) {
   json parameters = json::object();
   for (const auto& [key, value] : f.parameters)
@@ -89,7 +91,7 @@ json json_of(const Group& group, const Judgement& judgement) {
     json figure = json_of(group.figures[f]);
     figure.update({{"n", d.n},
                    {"median", d.median},
-                   {"interval", {d.interval.low, d.interval.high}},
+                   {"interval", json_of(d.interval)},
                    {"mad", d.mad},
                    {"p5", d.p5},
                    {"p25", d.p25},
@@ -120,7 +122,7 @@ json json_of(const Drift& drift) {
       figures.push_back(json_of(f.figure));
       figures.back().update({{"n", f.n},
                              {"ratio", f.ratio},
-                             {"interval", {f.interval.low, f.interval.high}},
+                             {"interval", json_of(f.interval)},
                              {"p", f.p},
                              {"p_holm", f.holm_p},
                              {"verdict", !f.significant() ? ""

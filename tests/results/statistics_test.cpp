@@ -30,14 +30,15 @@ TEST(Summary, OfKnownNumbers) {
   EXPECT_DOUBLE_EQ(s.p10, 1.5);
   EXPECT_DOUBLE_EQ(s.p90, 52.5);
   EXPECT_DOUBLE_EQ(s.mad, 1.5);
-  EXPECT_DOUBLE_EQ(s.effective_n, 6);
+  EXPECT_DOUBLE_EQ(s.effective_n, 1) << "one visit does not say how visits differ";
+  EXPECT_FALSE(s.interval.known());
+  EXPECT_EQ(s.relative_half_width(), INFINITY);
 }
 
 TEST(Summary, OfOneSampleIsThatSample) {
   const Summary s = summarize(one_visit({0.25}));
   EXPECT_DOUBLE_EQ(s.median, 0.25);
-  EXPECT_DOUBLE_EQ(s.interval.low, 0.25);
-  EXPECT_DOUBLE_EQ(s.interval.high, 0.25);
+  EXPECT_FALSE(s.interval.known());
   EXPECT_FALSE(s.bimodal);
 }
 
@@ -63,10 +64,9 @@ TEST(MedianInterval, TakesTheExactRanks) {
   }
 }
 
-TEST(MedianInterval, OfFewSamplesIsTheirRange) {
-  const Interval i = median_interval({1, 2, 3, 4, 5}, 5);
-  EXPECT_EQ(i.low, 1);
-  EXPECT_EQ(i.high, 5);
+TEST(MedianInterval, OfFiveSamplesIsUnknown) {
+  EXPECT_FALSE(median_interval({1, 2, 3, 4, 5}, 5).known());
+  EXPECT_TRUE(median_interval({1, 2, 3, 4, 5, 6}, 6).known());
 }
 
 double coverage(const tests::Noise& noise, int trials) {
@@ -81,7 +81,28 @@ double coverage(const tests::Noise& noise, int trials) {
 
 TEST(MedianInterval, CoversTheTruthOfIndependentSamples) {
   EXPECT_GE(coverage({.drift = 0, .scatter = 0.05}, 2000), 0.94);
-  EXPECT_GE(coverage({.drift = 0, .scatter = 0.05, .visits = 1, .samples = 30}, 2000), 0.94);
+}
+
+// Their medians by Student's t, where order statistics have no such interval.
+TEST(MedianInterval, CoversTheTruthOfFewVisits) {
+  for (const int visits : {2, 3, 4, 5}) {
+    const tests::Noise noise{.drift = 0.03, .scatter = 0.01, .visits = visits, .samples = 50};
+    EXPECT_GE(coverage(noise, 2000), 0.93) << visits;
+    EXPECT_LE(coverage(noise, 2000), 0.99) << visits;
+  }
+}
+
+TEST(Compare, VisitsThatDifferAreNoDifferenceBetweenRuns) {
+  std::mt19937_64 random(5);
+  for (const int visits : {1, 2, 4}) {
+    int flagged = 0;
+    for (int t = 0; t < 400; ++t) {
+      const tests::Noise noise{.drift = 0.03, .scatter = 0.003, .visits = visits, .samples = 100};
+      const Comparison c = compare(tests::noisy(1, noise, random), tests::noisy(1, noise, random));
+      flagged += c.p < 0.05 && !(c.ratio_interval.low <= 1 && 1 <= c.ratio_interval.high);
+    }
+    EXPECT_LE(flagged, 0.05 * 400) << visits;
+  }
 }
 
 TEST(MedianInterval, CoversTheTruthUnderDriftBetweenVisits) {
@@ -91,7 +112,9 @@ TEST(MedianInterval, CoversTheTruthUnderDriftBetweenVisits) {
 }
 
 TEST(DesignEffect, IsOneForAliensAndTheSizeForTwins) {
-  EXPECT_DOUBLE_EQ(design_effect(one_visit({1, 2, 3})), 1);
+  EXPECT_DOUBLE_EQ(design_effect(one_visit({1, 2, 3})), 3);
+  const Samples aliens{{{0, 1, {1}, {}}, {1, 1, {2}, {}}, {2, 1, {3}, {}}}, ""};
+  EXPECT_DOUBLE_EQ(design_effect(aliens), 1);
   const Samples twins{{{0, 1, {1, 1, 1}, {}}, {1, 1, {2, 2, 2}, {}}, {2, 1, {3, 3, 3}, {}}}, ""};
   EXPECT_NEAR(design_effect(twins), 3, 1e-12);
   EXPECT_NEAR(summarize(twins).effective_n, 3, 1e-12);
