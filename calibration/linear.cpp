@@ -152,7 +152,7 @@ std::size_t fit_law(Draft& draft, const std::string& prefix, const std::string& 
 
   if (fit.above > 0)
     draft.notes.push_back(
-        fmt::format("{}.efficiency was fitted at {:.3g} of the measured bandwidth: set to it",
+        fmt::format("{}.efficiency was fitted at {:.3g} times the measured bandwidth: set to it",
                     prefix, fit.above));
   const char* names[] = {"efficiency", "fixed", "unpack", "rate", "overlap"};
   for (std::size_t t = 0; t < fit.value.size(); ++t) {

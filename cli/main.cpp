@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -18,6 +22,13 @@ void check_command(const CLI::App& app, const std::string& name) {
   known.erase(known.begin());
   throw limen::Error("there is no subcommand '" + name + "'" +
                      limen::cards::suggestion(name, known) + " (limen --help lists what there is)");
+}
+
+// What is still in the buffer may find a full disk.
+limen::Exit written(limen::Exit code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  fmt::print(stderr, "limen: stdout: {}\n", std::strerror(errno));
+  return limen::Exit::failed;
 }
 
 }  // namespace
@@ -55,17 +66,20 @@ int main(int argc, char** argv) {
     if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version
-    return app.exit(help);
+    code = app.exit(help) == 0 ? Exit::ok : Exit::usage;
   } catch (const CLI::ParseError& e) {
     fmt::print(stderr, "limen: {} (limen --help lists what there is)\n", e.what());
     return static_cast<int>(Exit::usage);
   } catch (const Error& e) {
     fmt::print(stderr, "limen: {}\n", e.what());
     return static_cast<int>(e.code());
+  } catch (const std::system_error& e) {  // of fmt, where stdout takes no more
+    fmt::print(stderr, "limen: stdout: {}\n", e.code().message());
+    return static_cast<int>(Exit::failed);
   } catch (const std::exception& e) {
     fmt::print(stderr, "limen: internal error: {} (please report it with the command line)\n",
                e.what());
     return static_cast<int>(Exit::failed);
   }
-  return static_cast<int>(code);
+  return static_cast<int>(written(code));
 }

@@ -37,7 +37,7 @@ void list(const Arguments& a) {
     fmt::print("{}\n", out.dump(2));
     return;
   }
-  for (const auto& line : lines) fmt::print("{:<19}{}\n", line.name, line.question);
+  for (const auto& line : lines) fmt::print("{:<22}{}\n", line.name, line.question);
 }
 
 // The ranks measure what is between them; everything else is measured here.

@@ -46,6 +46,6 @@ double line_time(kernels::Team& team);
 // us.
 double multiplied_together(kernels::Team& team);
 // A rate of theirs below this share of the usual one is that of cores that are shared.
-constexpr double own_cores = 0.75;
+constexpr double own_cores = 0.65;
 
 }  // namespace limen::probes

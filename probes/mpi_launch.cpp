@@ -65,7 +65,7 @@ std::vector<std::string> job_arguments(const MpiPlan& plan, const std::string& m
                                      "--seed",
                                      std::to_string(plan.seed)};
   if (plan.quick) arguments.push_back("--quick");
-  arguments.insert(arguments.end(), {"--rank-timeout", fmt::format("{:.0f}s", plan.patience)});
+  arguments.insert(arguments.end(), {"--rank-timeout", fmt::format("{}s", plan.patience)});
   if (plan.verify_only) arguments.push_back("--verify");
   arguments.insert(arguments.end(), plan.names.begin(), plan.names.end());
   return arguments;
@@ -166,8 +166,9 @@ MpiStatus run_mpi_probes(const MpiPlan& plan, const fs::path& run_directory, std
     counts.push_back(ranks);
     invalid = invalid || end.code != 0;
   }
-  note =
-      fmt::format("{} ranks{}", fmt::join(counts, ", "), invalid ? ", some results invalid" : "");
+  note = counts.empty() ? "measured already"
+                        : fmt::format("{} ranks{}", fmt::join(counts, ", "),
+                                      invalid ? ", some results invalid" : "");
   return MpiStatus::ran;
 }
 

@@ -15,7 +15,7 @@ void for_each_option(Plan& p, F&& f) {
   f("quick", p.quick), f("seed", p.seed), f("budget", p.seconds);
   f("case-budget", p.case_seconds), f("visit", p.visit_seconds), f("rel-error", p.relative_error);
   f("min-samples", p.least_samples), f("min-visits", p.least_visits);
-  f("memory-share", p.memory_share), f("threads", p.max_threads);
+  f("memory-share", p.memory_share), f("threads", p.max_threads), f("verify", p.verify_only);
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& directory, const std::string& why) {

@@ -1,9 +1,12 @@
 // The commands that need no measurement: reproduce, limits, cards.
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/command.hpp"
@@ -191,6 +194,20 @@ TEST(CardsCommand, SaysOfAModelWhatItIs) {
   EXPECT_NEAR(m["parameters"].get<double>(), 116.83e9, 0.1e9);
   EXPECT_THAT(m["source"].get<std::string>(), HasSubstr("openai/gpt-oss-120b"));
   EXPECT_EQ(run_limen({"cards", "--models", "no-such-model"}).code, 2);
+}
+
+// Small outputs stay in the buffer until the end, large ones fail in the middle.
+TEST(ModelCommands, AFullDiskIsAnErrorOfOneLine) {
+  for (const char* command : {"cards tpu-v4", "cards", "cards h100-8 --json", "--help"}) {
+    const std::string err = testing::TempDir() + "full" + std::to_string(getpid());
+    const int status = std::system(
+        (std::string(LIMEN_EXECUTABLE) + " " + command + " >/dev/full 2>" + err).c_str());
+    std::ifstream in(err);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::filesystem::remove(err);
+    EXPECT_EQ(WEXITSTATUS(status), 1) << command;
+    EXPECT_EQ(text, "limen: stdout: No space left on device\n") << command;
+  }
 }
 
 }  // namespace
