@@ -174,8 +174,8 @@ std::vector<std::vector<DecodeTimes>> time_orders(Job& job, const std::vector<De
   const Interrupt interrupt;
   std::vector<std::vector<DecodeTimes>> all;
   for (const DecodeOrder& order : orders) {
-    if (job.any(Interrupt::asked())) throw Error("interrupted", Exit::failed);
     all.push_back(time_order(job, order, options));
+    if (job.any(Interrupt::asked())) throw Error("interrupted", Exit::failed);
   }
   return all;
 }

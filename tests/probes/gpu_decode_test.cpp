@@ -1,11 +1,14 @@
 // Decode steps on GPUs, as they are timed: every operator, what is left out and why, and that a
 // step of wrong kernels is not timed at all.
+#include <csignal>
+
 #include <gmock/gmock.h>
 
 #include "kernels/cuda/host_backend.hpp"
 #include "kernels/cuda/table.hpp"
 #include "model/error.hpp"
 #include "probes/gpu_decode.hpp"
+#include "probes/interrupt.hpp"
 
 namespace limen::probes {
 namespace {
@@ -94,6 +97,19 @@ TEST(GpuDecode, ADeviceThatFailsIsAnErrorOfOneLine) {
   EXPECT_EQ(code_of(*bench(failing), what), Exit::failed);
   EXPECT_THAT(what, HasSubstr("719"));
   EXPECT_EQ(what.find('\n'), std::string::npos);
+}
+
+const void* whole_read;
+TEST(GpuDecode, ThatIsInterruptedIsNoMeasurement) {
+  auto kernels = gpu::host_kernels();
+  whole_read = kernels.read.function;
+  kernels.read.function = reinterpret_cast<const void*>(+[](void** arguments) {
+    if (!Interrupt::asked()) std::raise(SIGTERM);
+    reinterpret_cast<void (*)(void**)>(const_cast<void*>(whole_read))(arguments);
+  });
+  std::string what;
+  EXPECT_EQ(code_of(*bench({}, &kernels), what), Exit::failed);
+  EXPECT_EQ(what, "interrupted");
 }
 
 }  // namespace
