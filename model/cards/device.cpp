@@ -4,6 +4,8 @@
 #include <cctype>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace limen::cards {
 
 namespace {
@@ -182,6 +184,19 @@ const Device* find_device(std::string_view name) {
     }
   }
   return best;
+}
+
+const Device* named_device(std::string_view name) {
+  const Device* device = find_device(name);
+  if (device == nullptr) return nullptr;
+  const std::vector<std::string> known = words_of(
+      fmt::format("{} {} {} nvidia geforce rtx tesla amd radeon instinct apple intel google",
+                  device->card, device->chip, device->qualifiers));
+  for (const std::string& w : words_of(name)) {
+    const bool sxm = w == "sxm" && (has(known, "sxm4") || has(known, "sxm5"));
+    if (!sxm && !has(known, w)) return nullptr;
+  }
+  return device;
 }
 
 }  // namespace limen::cards

@@ -25,8 +25,11 @@ struct Device {
 // Of one architecture: nearer relatives than the rest of the vendor's; empty: not told.
 std::string_view generation(const Device& device);
 
-// The device that a name means, or null.
+// The device that a name in a table or of a driver means, or null; words that are not known, such
+// as a number of devices, do not count.
 const Device* find_device(std::string_view name);
+// The same, or null if the name has a word that the device does not explain.
+const Device* named_device(std::string_view name);
 const std::vector<Device>& devices();
 
 // Words of a name: letters and digits, lower case.

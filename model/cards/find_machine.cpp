@@ -18,13 +18,17 @@ std::vector<std::string> machine_names() {
   return names;
 }
 
-model::Machine find_machine(const std::string& name) {
+model::Machine find_machine(const std::string& name, const std::string& option) {
   const auto built_in = embedded_machines();
   const bool known = std::any_of(built_in.begin(), built_in.end(),
                                  [&](const auto& card) { return card.name == name; });
-  const Device* device = known ? nullptr : find_device(name);
+  const Device* device = known ? nullptr : named_device(name);
+  const bool is_path = name.find('/') != std::string::npos || name.ends_with(".toml");
+  if (const Device* near = find_device(name); !known && !device && !is_path && near)
+    throw Error(
+        fmt::format("{}: unknown machine '{}'; did you mean '{}'?", option, name, near->card));
   const CardSource source = card_source(
-      built_in, "machine", device != nullptr ? std::string(device->card) : name, "", "--machine");
+      built_in, "machine", device != nullptr ? std::string(device->card) : name, "", option);
   return read_machine(source.text, source.origin, source.folder);
 }
 

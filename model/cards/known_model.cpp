@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "model/cards/device.hpp"
 #include "model/cards/model_card.hpp"
@@ -55,26 +59,15 @@ constexpr Shape shapes[] = {
     {"megatron-530b", 105, 20480, 128, 128, 160, 81920, false, 51200, true},
 };
 
-// Other names, after tidying, of the same shape.
-constexpr std::pair<std::string_view, std::string_view> aliases[] = {
-    {"llama 7b", "llama-2-7b"},
-    {"vicuna 7b", "llama-2-7b"},
-    {"llama 13b", "llama-2-13b"},
-    {"vicuna 13b", "llama-2-13b"},
-    {"llama 30b", "llama-33b"},
-    {"llama 70b", "llama-2-70b"},
+// Other names, in words, of the same shape.
+using Alias = std::pair<std::string_view, std::string_view>;
+constexpr Alias aliases[] = {
     {"code llama 34b", "codellama-34b"},
-    {"llama 34b", "codellama-34b"},
-    {"llama 1b", "tinyllama-1.1b"},
-    {"llama 1.1b", "tinyllama-1.1b"},
     {"open llama 3b", "openllama-3b"},
     {"deepseek coder 33b", "deepseek-33b"},
     {"llama 3 8b", "llama-3.1-8b"},
-    {"llama 8b", "llama-3.1-8b"},
     {"llama 3 70b", "llama-3.1-70b"},
     {"llama 3.3 70b", "llama-3.1-70b"},
-    {"llama 405b", "llama-3.1-405b"},
-    {"llama 3 405b", "llama-3.1-405b"},
     {"qwen 2.5 7b", "qwen2-7b"},
     {"qwen 2.5 coder 7b", "qwen2-7b"},
     {"qwen 2 72b", "qwen2.5-72b"},
@@ -83,18 +76,24 @@ constexpr std::pair<std::string_view, std::string_view> aliases[] = {
     {"qwen 2.5 coder 32b", "qwen2.5-32b"},
     {"qwq 32b", "qwen2.5-32b"},
     {"qwen 2.5 coder 14b", "qwen2.5-14b"},
-    {"gpt 3 175b", "gpt-3-175b"},
-    {"gpt 175b", "gpt-3-175b"},
     {"gpt 3", "gpt-3-175b"},
     {"megatron turing 530b", "megatron-530b"},
     {"gptj 6b", "gpt-j-6b"},
     {"mistral nemo", "mistral-nemo-12b"},
-    {"mistral small", "mistral-small-24b"},
-    {"phi 3 mini", "phi-3-mini-4k"},
-    {"qwen 3 moe 30b", "qwen3-30b-a3b"},
     {"qwen 3 moe 30b a 3b", "qwen3-30b-a3b"},
+};
+
+// What tables of measurements mean by less than a name.
+constexpr Alias table_words[] = {
+    {"llama 7b", "llama-2-7b"},       {"vicuna 7b", "llama-2-7b"},
+    {"llama 13b", "llama-2-13b"},     {"vicuna 13b", "llama-2-13b"},
+    {"llama 30b", "llama-33b"},       {"llama 70b", "llama-2-70b"},
+    {"llama 34b", "codellama-34b"},   {"llama 1b", "tinyllama-1.1b"},
+    {"llama 1.1b", "tinyllama-1.1b"}, {"llama 8b", "llama-3.1-8b"},
+    {"llama 405b", "llama-3.1-405b"}, {"llama 3 405b", "llama-3.1-405b"},
+    {"gpt 175b", "gpt-3-175b"},       {"mistral small", "mistral-small-24b"},
+    {"phi 3 mini", "phi-3-mini-4k"},  {"qwen 3 moe 30b", "qwen3-30b-a3b"},
     {"mixtral", "mixtral-8x7b"},
-    {"deepseek r 1", "deepseek-r1"},
 };
 
 bool is_number(const std::string& w) {
@@ -104,9 +103,8 @@ bool among(const std::string& w, std::initializer_list<const char*> words) {
   return std::find(words.begin(), words.end(), w) != words.end();
 }
 
-// "meta-llama/Llama-3.1-8B-Instruct" -> "llama 3.1 8b": words are split where letters turn into
-// digits; what names a tuning, a version (v0.3), a date (2507) or a number format (Q4_K_M) goes.
-std::string tidied(std::string_view name) {
+// "meta-llama/Llama-3.1-8B" -> llama, 3.1, 8b: words are split where letters turn into digits.
+std::vector<std::string> words_of_model(std::string_view name) {
   if (const auto slash = name.rfind('/'); slash != std::string_view::npos)
     name.remove_prefix(slash + 1);
   std::vector<std::string> words(1);
@@ -125,6 +123,17 @@ std::string tidied(std::string_view name) {
     before = c;
   }
   std::erase(words, "");
+  return words;
+}
+
+std::string in_words(std::string_view name) {
+  return fmt::format("{}", fmt::join(words_of_model(name), " "));
+}
+
+// The words without what names a tuning, a version (v0.3), a date (2507) or a number format
+// (Q4_K_M): "Llama-3.1-8B-Instruct" -> "llama 3.1 8b".
+std::string tidied(std::string_view name) {
+  const std::vector<std::string> words = words_of_model(name);
   std::string out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& w = words[i];
@@ -163,26 +172,44 @@ Transformer of(const Shape& s) {
   return t;
 }
 
-const std::map<std::string, Transformer>& known() {
-  static const std::map<std::string, Transformer> all = [] {
-    std::map<std::string, Transformer> found, by_card;
-    for (const Shape& s : shapes) by_card[std::string(s.name)] = of(s);
-    for (const std::string& card : model_names()) by_card[card] = find_model(card);
-    for (const auto& [card, t] : by_card) found.try_emplace(tidied(card), t);
-    for (const auto& [alias, card] : aliases)
-      if (const auto it = by_card.find(std::string(card)); it != by_card.end())
-        found.try_emplace(std::string(alias), it->second);
+using Shapes = std::map<std::string, Transformer>;
+
+const Shapes& by_card() {
+  static const Shapes all = [] {
+    Shapes found;
+    for (const Shape& s : shapes) found[std::string(s.name)] = of(s);
+    for (const std::string& card : model_names()) found[card] = find_model(card);
     return found;
   }();
   return all;
 }
 
+Shapes known_by(std::string (*key)(std::string_view),
+                std::initializer_list<std::span<const Alias>> more) {
+  Shapes found;
+  for (const auto& [card, t] : by_card()) found.try_emplace(key(card), t);
+  for (const auto& list : more)
+    for (const auto& [alias, card] : list)
+      found.try_emplace(std::string(alias), by_card().at(std::string(card)));
+  return found;
+}
+
+std::optional<Transformer> found_in(const Shapes& known, const std::string& key) {
+  const auto found = known.find(key);
+  if (found == known.end()) return {};
+  return found->second;
+}
+
 }  // namespace
 
 std::optional<Transformer> known_model(std::string_view name) {
-  const auto found = known().find(tidied(name));
-  if (found == known().end()) return {};
-  return found->second;
+  static const Shapes known = known_by(tidied, {aliases, table_words});
+  return found_in(known, tidied(name));
+}
+
+std::optional<Transformer> named_model(std::string_view name) {
+  static const Shapes known = known_by(in_words, {aliases});
+  return found_in(known, in_words(name));
 }
 
 std::optional<WeightFormat> known_format(std::string_view name, double bits) {

@@ -12,9 +12,13 @@
 
 namespace limen::cards {
 
-// The shape that a name means: of a built-in model card, or of one of the older models that tables
-// of measurements name.
+// The shape that a table's name means: of a built-in model card, or of one of the older models that
+// tables of measurements name. Words for a tuning, a version or a number format do not count.
 std::optional<model::Transformer> known_model(std::string_view name);
+
+// The shape of that very name, or of another of the same shape; every word counts, but not case,
+// separators or who published it.
+std::optional<model::Transformer> named_model(std::string_view name);
 
 struct WeightFormat {
   model::Format format;

@@ -31,8 +31,10 @@ model::Machine read_machine(std::string_view toml, const std::string& origin,
 model::Machine read_network(std::string_view toml, const std::string& origin);
 std::string write_machine(const model::Machine& machine);
 
-// A built-in card by name, or a file if the name has a slash or ends in .toml.
-model::Machine find_machine(const std::string& name_or_file);
+// A built-in card by name, or a file if the name has a slash or ends in .toml. An error begins with
+// `option`.
+model::Machine find_machine(const std::string& name_or_file,
+                            const std::string& option = "--machine");
 std::vector<std::string> machine_names();
 
 // A network card, as a machine of which only name, description, devices_per_node and sync.* count.

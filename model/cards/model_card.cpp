@@ -257,7 +257,7 @@ model::Transformer find_model(const std::string& name, const std::string& option
   }
   const bool is_path =
       name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".json"));
-  if (const auto known = is_path ? std::nullopt : known_model(name)) return *known;
+  if (const auto known = is_path ? std::nullopt : named_model(name)) return *known;
   if (!is_path) {
     throw Error(fmt::format("{}: unknown model '{}'{} (a Hugging Face config.json works too)",
                             option, name, suggestion(name, model_names())));

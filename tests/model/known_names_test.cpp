@@ -1,12 +1,14 @@
 // Accelerators, models and formats under the names that tables give them.
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "model/cards/device.hpp"
 #include "model/cards/known_model.hpp"
 #include "model/cards/laws.hpp"
 #include "model/cards/machine_card.hpp"
+#include "model/cards/model_card.hpp"
 #include "model/error.hpp"
 
 namespace limen {
@@ -50,6 +52,34 @@ TEST(DeviceNames, ManyNamesOneCard) {
     EXPECT_EQ(card_of(name), "") << name;
 }
 
+// What a user names may not say more than the card does: "h100-16" has sixteen devices.
+TEST(DeviceNames, AUsersNameIsWhollyExplained) {
+  for (const auto& [name, card] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"h200-sxm", "h200-sxm-141gb"},
+                                                                  {"NVIDIA H100", "h100-sxm5-80gb"},
+                                                                  {"h100-pcie", "h100-pcie-80gb"},
+                                                                  {"GeForce RTX 4090", "rtx-4090"},
+                                                                  {"mi300", "mi300x"},
+                                                                  {"h100-8", "h100-8"}})
+    EXPECT_EQ(cards::find_machine(name).name, card) << name;
+  for (const auto& [name, nearest] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"h100-16", "h100-sxm5-80gb"},
+           {"rtx-4090-laptop", "rtx-4090"},
+           {"h100-sxm-40gb", "h100-sxm5-80gb"},
+           {"l40s-2", "l40s"},
+           {"m1 ultra", "m1-7gpu"}}) {
+    try {
+      cards::find_machine(name);
+      ADD_FAILURE() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.what(),
+                fmt::format("--machine: unknown machine '{}'; did you mean '{}'?", name, nearest));
+    }
+  }
+  // A file is that file, whatever device its path names.
+  EXPECT_THROW(cards::find_machine("h100/machine.toml"), Error);
+}
+
 TEST(DeviceNames, EveryDeviceHasACard) {
   const auto names = cards::machine_names();
   const std::set<std::string> known(names.begin(), names.end());
@@ -83,6 +113,37 @@ TEST(ModelNames, ManyNamesOneShape) {
   }
   for (const char* name : {"", "GPT-5", "Llama-9-1T", "llama"})
     EXPECT_FALSE(cards::known_model(name)) << name;
+}
+
+// What a user names is that, or an error: never a relative with other layers.
+TEST(ModelNames, AUsersNameIsExact) {
+  for (const auto& [name, model] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"llama-3.1-8b", "llama-3.1-8b"},
+           {"Llama 3.1_8B", "llama-3.1-8b"},
+           {"llama-3.3-70b", "llama-3.1-70b"},
+           {"llama-2-7b", "llama-2-7b"},
+           {"deepseek-r1", "deepseek-r1"},
+           {"gpt-3-175b", "gpt-3-175b"}}) {
+    EXPECT_EQ(cards::find_model(name).name, model) << name;
+  }
+  for (const auto& [name, nearest] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"deepseek-v2", "deepseek-v3"},
+           {"deepseek", "deepseek-r1"},
+           {"deepseek-v2.5", "deepseek-v3"},
+           {"deepseek-chat", "deepseek-r1"},
+           {"mistral-7b-v0.1", "mistral-7b-v0.3"},
+           {"llama-1b", "llama-3.1-8b"},
+           {"llama-3.1-8b-int4", "llama-3.1-8b"},
+           {"llama-3.1-8b-instruct", "llama-3.1-8b"}}) {
+    try {
+      cards::find_model(name);
+      ADD_FAILURE() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.what(), fmt::format("--model: unknown model '{}'; did you mean '{}'? (a Hugging "
+                                      "Face config.json works too)",
+                                      name, nearest));
+    }
+  }
 }
 
 TEST(ModelNames, ShapesAddUpToPublishedTotals) {
