@@ -23,25 +23,34 @@ using nlohmann::json;
 // silent dense guess.
 struct Family {
   std::string_view model_type;
-  bool tied = false;  // where tie_word_embeddings is absent
-  bool bias = false;  // where attention_bias is absent
+  bool tied = false;    // where tie_word_embeddings is absent
+  bool bias = false;    // where attention_bias is absent
+  bool sparse = false;  // has experts
+  // Where vocab_size, num_attention_heads, num_key_value_heads or head_dim are absent; 0: they must
+  // be there, or follow from the others.
+  int vocabulary = 0, heads = 0, kv_heads = 0, head_dim = 0;
 };
-constexpr Family families[] = {{"llama"},
-                               {"mistral"},
-                               {"qwen2", false, true},
-                               {"qwen3"},
-                               {"phi3"},
-                               {"gemma3_text", true},
-                               {"gpt2", true, true},
-                               {"mixtral"},
-                               {"qwen3_moe"},
-                               {"deepseek_v3"},
-                               {"kimi_k2"},
-                               {"gpt_oss", false, true},
-                               {"glm4_moe"},
-                               {"glm_moe_dsa"},
-                               {"llama4_text"},
-                               {"minimax_m2"}};
+constexpr Family families[] = {{.model_type = "llama"},
+                               {.model_type = "mistral"},
+                               {.model_type = "qwen2", .bias = true},
+                               {.model_type = "qwen3", .head_dim = 128},
+                               {.model_type = "phi3"},
+                               {.model_type = "gemma3_text",
+                                .tied = true,
+                                .vocabulary = 262208,
+                                .heads = 8,
+                                .kv_heads = 4,
+                                .head_dim = 256},
+                               {.model_type = "gpt2", .tied = true, .bias = true},
+                               {.model_type = "mixtral", .sparse = true},
+                               {.model_type = "qwen3_moe", .sparse = true},
+                               {.model_type = "deepseek_v3", .sparse = true},
+                               {.model_type = "kimi_k2", .sparse = true},
+                               {.model_type = "gpt_oss", .bias = true, .sparse = true},
+                               {.model_type = "glm4_moe", .sparse = true},
+                               {.model_type = "glm_moe_dsa", .sparse = true},
+                               {.model_type = "llama4_text", .sparse = true},
+                               {.model_type = "minimax_m2", .sparse = true}};
 
 // A config.json, with errors that name the file and the key.
 class Config {
@@ -51,8 +60,10 @@ class Config {
   bool has(const char* key) const { return root_.contains(key) && !root_.at(key).is_null(); }
   const json& at(const char* key) const { return root_.at(key); }
 
-  // The first of the keys that is there, as a whole number of at least `least`.
-  std::int64_t whole(std::initializer_list<const char*> keys, std::int64_t least = 1) const {
+  // The first of the keys that is there, as a whole number of at least `least`; if none is,
+  // `otherwise`, or an error where that is 0.
+  std::int64_t whole(std::initializer_list<const char*> keys, std::int64_t least = 1,
+                     std::int64_t otherwise = 0) const {
     for (const char* key : keys) {
       if (!has(key)) continue;
       const json& v = root_.at(key);
@@ -64,6 +75,7 @@ class Config {
       }
       return v.get<std::int64_t>();
     }
+    if (otherwise > 0) return otherwise;
     throw Error(fmt::format("{}: '{}' is missing", origin_, *keys.begin()));
   }
   std::int64_t whole_or(std::initializer_list<const char*> keys, std::int64_t otherwise) const {
@@ -78,11 +90,12 @@ class Config {
       throw Error(fmt::format("{}: '{}' must be true or false", origin_, key));
     return root_.at(key).get<bool>();
   }
-  // How many entries of a list are `value`.
-  std::int64_t entries(const char* key, const json& value) const {
-    if (!root_.at(key).is_array())
-      throw Error(fmt::format("{}: '{}' must be a list", origin_, key));
-    return std::count(root_.at(key).begin(), root_.at(key).end(), value);
+  // How many entries of a list of all layers are `value`.
+  std::int64_t entries(const char* key, const json& value, std::int64_t layers) const {
+    const json& list = root_.at(key);
+    if (!list.is_array() || std::int64_t(list.size()) != layers)
+      refuse(fmt::format("'{}' must be a list of all {} layers", key, layers));
+    return std::count(list.begin(), list.end(), value);
   }
   [[noreturn]] void refuse(const std::string& why) const { throw Error(origin_ + ": " + why); }
 
@@ -95,7 +108,7 @@ model::AttentionLayers read_attention(const Config& c, const Family& family, std
                                       std::int64_t hidden) {
   model::AttentionLayers a;
   a.layers = layers;
-  a.query_heads = c.whole({"num_attention_heads", "n_head"});
+  a.query_heads = c.whole({"num_attention_heads", "n_head"}, 1, family.heads);
   a.bias = c.flag_or("attention_bias", family.bias);
   if (c.has("kv_lora_rank")) {
     a.kv_rank = c.whole({"kv_lora_rank"});
@@ -112,15 +125,17 @@ model::AttentionLayers read_attention(const Config& c, const Family& family, std
     }
     return a;
   }
-  a.kv_heads = c.has("num_key_value_heads") ? c.whole({"num_key_value_heads"}) : a.query_heads;
+  a.kv_heads =
+      c.whole({"num_key_value_heads"}, 1, family.kv_heads > 0 ? family.kv_heads : a.query_heads);
   if (a.query_heads % a.kv_heads != 0) {
     c.refuse(fmt::format("num_attention_heads ({}) is no multiple of num_key_value_heads ({})",
                          a.query_heads, a.kv_heads));
   }
-  if (!c.has("head_dim") && hidden % a.query_heads != 0) {
+  if (family.head_dim == 0 && !c.has("head_dim") && hidden % a.query_heads != 0) {
     c.refuse("'head_dim' is missing, and hidden_size is no multiple of num_attention_heads");
   }
-  a.head_dim = c.has("head_dim") ? c.whole({"head_dim"}) : hidden / a.query_heads;
+  a.head_dim =
+      c.whole({"head_dim"}, 1, family.head_dim > 0 ? family.head_dim : hidden / a.query_heads);
   return a;
 }
 
@@ -134,23 +149,33 @@ void split_local_layers(const Config& c, const Family& family, model::Transforme
     chunked = true;
     const std::int64_t every = c.whole_or({"no_rope_layer_interval"}, 4);
     local = c.has("no_rope_layers") && !c.at("no_rope_layers").empty()
-                ? c.entries("no_rope_layers", 1)
+                ? c.entries("no_rope_layers", 1, layers)
                 : layers - layers / std::max<std::int64_t>(every, 1);
-  } else if (c.has("sliding_window") && c.flag_or("use_sliding_window", true)) {
-    window = c.whole({"sliding_window"});
+  } else {
+    const bool qwen = family.model_type.starts_with("qwen");
+    const bool windowed = c.has("sliding_window") && c.flag_or("use_sliding_window", !qwen);
+    if (windowed) window = c.whole({"sliding_window"});
     if (c.has("layer_types")) {
-      local = c.entries("layer_types", "sliding_attention");
+      local = c.entries("layer_types", "sliding_attention", layers);
+      if (local + c.entries("layer_types", "full_attention", layers) != layers)
+        c.refuse("'layer_types' has others than full_attention and sliding_attention");
+      if (local > 0 && !windowed && !qwen) c.refuse("'sliding_window' is missing");
+      if (!windowed) local = 0;
+    } else if (!windowed) {
+      return;
     } else if (c.has("sliding_window_pattern")) {  // every n-th layer sees everything
       local = layers - layers / c.whole({"sliding_window_pattern"});
     } else if (family.model_type == "gemma3_text") {
       local = layers - layers / 6;
     } else if (family.model_type == "gpt_oss") {
       local = (layers + 1) / 2;
+    } else if (qwen) {  // the first layers see everything
+      const int first = family.sparse ? 0 : 28;
+      local = layers - std::min(c.whole_or({"max_window_layers"}, first), layers);
     } else {
       local = layers;
     }
   }
-  if (local > layers) c.refuse("more local layers are listed than there are layers");
   if (local == 0) return;
   t.attention[1] = t.attention[0];
   t.attention[1].layers = local;
@@ -166,7 +191,7 @@ void read_feed_forward(const Config& c, const Family& family, std::int64_t layer
   const auto expert_keys = {"n_routed_experts", "num_experts", "num_local_experts"};
   const bool has_experts =
       std::any_of(expert_keys.begin(), expert_keys.end(), [&](const char* k) { return c.has(k); });
-  if (!has_experts) {
+  if (!has_experts && !family.sparse) {
     dense.layers = layers;
     dense.gated = family.model_type != "gpt2";
     dense.width = family.model_type == "gpt2" ? c.whole_or({"n_inner"}, 4 * t.hidden)
@@ -179,8 +204,20 @@ void read_feed_forward(const Config& c, const Family& family, std::int64_t layer
   if (sparse.top_k > sparse.experts) c.refuse("a token takes more experts than there are");
   const bool llama4 = family.model_type == "llama4_text";
   sparse.width = c.whole_or({"n_shared_experts"}, llama4 ? 1 : 0) * sparse.expert_width;
-  dense.layers = std::min(c.whole_or({"first_k_dense_replace"}, 0), layers);
-  if (llama4) dense.layers = layers - layers / c.whole({"interleave_moe_layer_step"});
+  if (llama4) {
+    dense.layers = layers - layers / c.whole({"interleave_moe_layer_step"});
+  } else {
+    const std::int64_t first = c.whole_or({"first_k_dense_replace"}, 0);
+    const std::int64_t step = c.whole({"decoder_sparse_step"}, 1, 1);
+    const std::int64_t every = c.whole({"moe_layer_freq"}, 1, 1);
+    const json listed = c.has("mlp_only_layers") ? c.at("mlp_only_layers") : json::array();
+    if (!listed.is_array()) c.refuse("'mlp_only_layers' must be a list");
+    for (std::int64_t i = 0; i < layers; ++i) {
+      const bool is_sparse = i >= first && i % every == 0 && (i + 1) % step == 0 &&
+                             std::find(listed.begin(), listed.end(), i) == listed.end();
+      dense.layers += !is_sparse;
+    }
+  }
   if (dense.layers > 0)
     dense.width = c.whole({llama4 ? "intermediate_size_mlp" : "intermediate_size"});
   sparse.layers = layers - dense.layers;
@@ -226,7 +263,7 @@ model::Transformer read_model(std::string_view text, const std::string& name,
   model::Transformer t;
   t.name = name;
   t.hidden = c.whole({"hidden_size", "n_embd"});
-  t.vocabulary = c.whole({"vocab_size"});
+  t.vocabulary = c.whole({"vocab_size"}, 1, family->vocabulary);
   t.max_context = c.whole_or({"max_position_embeddings", "n_positions"}, 0);
   t.tied = c.flag_or("tie_word_embeddings", family->tied);
   const std::int64_t layers = c.whole({"num_hidden_layers", "n_layer"});
@@ -239,9 +276,13 @@ model::Transformer read_model(std::string_view text, const std::string& name,
   t.native_unknown = native.unknown;
   t.family = type;
   // Our own cards say more than Hugging Face's files do.
-  if (c.has("_nominal_parameters"))
+  if (c.has("_nominal_parameters")) {
+    if (!c.at("_nominal_parameters").is_number() || !(c.at("_nominal_parameters") > 0))
+      c.refuse("'_nominal_parameters' must be a number above zero");
     t.nominal_parameters = c.at("_nominal_parameters").get<double>();
-  t.source = root.value("/_source"_json_pointer, origin);
+  }
+  if (c.has("_source") && !c.at("_source").is_string()) c.refuse("'_source' must be text");
+  t.source = c.has("_source") ? c.at("_source").get<std::string>() : origin;
   return t;
 }
 

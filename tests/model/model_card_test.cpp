@@ -126,8 +126,9 @@ TEST(ModelCard, LlamaFourNamesItsWidthsTheOtherWayRound) {
 
 TEST(ModelCard, KindsOfLayersByList) {
   const std::string window = "\"sliding_window\": 128, ";
-  const auto listed =
-      read_as("gpt_oss", window + R"("layer_types": ["sliding_attention", "full_attention"], )");
+  const std::string experts = R"("num_local_experts": 4, "num_experts_per_tok": 1, )";
+  const auto listed = read_as(
+      "gpt_oss", window + experts + R"("layer_types": ["sliding_attention", "full_attention"], )");
   EXPECT_EQ(listed.attention[0].layers, 1);
   EXPECT_EQ(listed.attention[1].layers, 1);
   EXPECT_EQ(listed.attention[1].window, 128);
@@ -141,9 +142,65 @@ TEST(ModelCard, KindsOfLayersByList) {
             1);
 }
 
+TEST(ModelCard, TheLastLayersOfQwenSeeAWindowWhereItIsSwitchedOn) {
+  const std::string window = "\"sliding_window\": 128, ";
+  const std::string on = window + "\"use_sliding_window\": true, ";
+  for (const auto& [type, keys, local] :
+       std::initializer_list<std::tuple<const char*, std::string, int>>{
+           {"qwen2", on + "\"max_window_layers\": 1, ", 1},
+           {"qwen3", on + "\"max_window_layers\": 0, ", 2},
+           {"qwen3", on, 0},  // Hugging Face's 28
+           {"qwen2", window + "\"max_window_layers\": 1, ", 0},
+           {"mistral", window + "\"max_window_layers\": 1, ", 2}}) {
+    const auto t = read_as(type, keys);
+    EXPECT_EQ(t.attention[1].layers, local) << keys;
+    EXPECT_EQ(t.layers(), 2) << keys;
+  }
+}
+
+TEST(ModelCard, SparseLayersAreCounted) {
+  const std::string experts = R"("num_experts": 8, "num_experts_per_tok": 2,
+    "moe_intermediate_size": 4, "head_dim": 2, )";
+  auto sparse = [&](const std::string& type, const std::string& keys) {
+    std::string config = with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 6");
+    config.replace(config.find("llama\", "), 8, type + "\", " + experts + keys);
+    const auto t = read(config);
+    EXPECT_EQ(t.feed_forward[0].layers + t.feed_forward[1].layers, 6) << keys;
+    return t.feed_forward[1].layers;
+  };
+  for (const auto& [type, keys, layers] :
+       std::initializer_list<std::tuple<const char*, const char*, int>>{
+           {"qwen3_moe", "", 6},
+           {"qwen3_moe", "\"decoder_sparse_step\": 2, ", 3},  // 1, 3, 5
+           {"qwen3_moe", "\"mlp_only_layers\": [0, 5], ", 4},
+           {"qwen3_moe", "\"mlp_only_layers\": [1, 2], \"decoder_sparse_step\": 2, ", 2},
+           {"deepseek_v3", "\"first_k_dense_replace\": 1, \"moe_layer_freq\": 2, ", 2},  // 2, 4
+           {"deepseek_v3", "\"first_k_dense_replace\": 1, \"moe_layer_freq\": 1, ", 5}})
+    EXPECT_EQ(sparse(type, keys), layers) << keys;
+}
+
+TEST(ModelCard, WhatAFamilysFilesLeaveUnsaid) {
+  // As Gemma 3 of 4 billion parameters is published, around its text part too.
+  const std::string text = R"({"model_type": "gemma3_text", "hidden_size": 2560,
+    "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024})";
+  for (const std::string& config :
+       {text, R"({"model_type": "gemma3", "text_config": )" + text + "}"}) {
+    const auto t = read(config);
+    EXPECT_EQ(t.vocabulary, 262208);
+    EXPECT_EQ(t.attention[1].layers, 29);
+    EXPECT_EQ(t.attention[1].query_heads, 8);
+    EXPECT_EQ(t.attention[1].kv_heads, 4);
+    EXPECT_EQ(t.attention[1].head_dim, 256);
+  }
+  EXPECT_EQ(read(with("llama", "qwen3")).attention[0].head_dim, 128);
+}
+
 TEST(ModelCard, MtpModulesUnderBothNames) {
   EXPECT_EQ(read_as("deepseek_v3", latent + ", \"num_nextn_predict_layers\": 1, ").mtp_layers, 1);
-  EXPECT_EQ(read_as("minimax_m2", "\"num_mtp_modules\": 3, ").mtp_layers, 3);
+  EXPECT_EQ(read_as("minimax_m2", R"("num_local_experts": 4, "num_experts_per_tok": 1,
+    "num_mtp_modules": 3, )")
+                .mtp_layers,
+            3);
   EXPECT_EQ(read(good).mtp_layers, 0);
 }
 
@@ -212,6 +269,19 @@ TEST(ModelCard, NativeFormatsThatAreNotUnderstoodAreSaidNotGuessed) {
 }
 
 TEST(ModelCard, NothingIsGuessed) {
+  auto error_as = [](const std::string& type, const std::string& keys) {
+    return error_of(
+        with("{\"model_type\": \"llama\", ", "{\"model_type\": \"" + type + "\", " + keys));
+  };
+  EXPECT_THAT(error_as("mixtral", ""), HasSubstr("'n_routed_experts' is missing"));
+  EXPECT_THAT(error_as("mistral", R"("sliding_window": 4, "layer_types": ["full_attention"], )"),
+              HasSubstr("'layer_types' must be a list of all 2 layers"));
+  EXPECT_THAT(error_as("mistral", R"("layer_types": ["full_attention", "linear_attention"], )"),
+              HasSubstr("others than full_attention and sliding_attention"));
+  EXPECT_THAT(error_as("mistral", R"("layer_types": ["full_attention", "sliding_attention"], )"),
+              HasSubstr("'sliding_window' is missing"));
+  EXPECT_THAT(error_as("llama", R"("_nominal_parameters": "x", )"), HasSubstr("a number"));
+  EXPECT_THAT(error_as("llama", R"("_source": 3, )"), HasSubstr("'_source' must be text"));
   EXPECT_EQ(error_of(good), "no error");
   EXPECT_THAT(error_of(with("llama", "mamba")), HasSubstr("model_type 'mamba' is not known"));
   EXPECT_THAT(error_of(with("\"hidden_size\": 8, ", "")), HasSubstr("'hidden_size' is missing"));
