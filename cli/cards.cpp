@@ -1,4 +1,5 @@
 // limen cards: the machines and models that are built in, and a check of a machine file.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -97,9 +98,31 @@ void describe(const std::vector<model::Machine>& machines, bool json) {
   if (json) fmt::print("{}\n", out.dump(2));
 }
 
+// Those of the names that can be read; what is wrong with the others is said, a line each.
+template <class Find>
+auto found(const std::vector<std::string>& names, Exit& code, Find&& find) {
+  std::vector<decltype(find(names.front()))> out;
+  for (const auto& name : names) {
+    try {
+      out.push_back(find(name));
+    } catch (const Error& e) {
+      fmt::print(stderr, "limen: {}\n", e.what());
+      code = e.code();
+    }
+  }
+  return out;
+}
+
+model::Machine found_machine(const std::string& name) {
+  const auto models = cards::model_names();
+  if (std::find(models.begin(), models.end(), name) != models.end())
+    throw Error(fmt::format("cards: '{}' is a model; see limen cards --models {}", name, name));
+  return cards::find_machine(name, "cards");
+}
+
 }  // namespace
 
-void add_cards(CLI::App& app, Exit&) {
+void add_cards(CLI::App& app, Exit& code) {
   struct Arguments {
     std::vector<std::string> files;
     bool models = false, networks = false, json = false;
@@ -112,13 +135,23 @@ void add_cards(CLI::App& app, Exit&) {
   sub->add_flag("--models", a->models, "Models, with their shapes and formats, not machines");
   sub->add_flag("--networks", a->networks, "Networks, not machines");
   sub->add_flag("--json", a->json, "An array of objects on stdout");
-  sub->callback([a] {
-    if (a->models) return list_models(a->files.empty() ? cards::model_names() : a->files, a->json);
-    if (a->files.empty() && !a->networks) return list_machines(a->json);
-    std::vector<model::Machine> all;
-    for (const auto& name : a->files.empty() ? cards::network_names() : a->files)
-      all.push_back(a->networks ? cards::find_network(name) : cards::find_machine(name));
-    describe(all, a->json);
+  sub->callback([a, &code] {
+    auto named = [&](const std::vector<std::string>& all) {
+      return a->files.empty() ? all : a->files;
+    };
+    if (a->models) {
+      const auto models = found(named(cards::model_names()), code, [](const std::string& name) {
+        return cards::find_model(name, "cards --models");
+      });
+      if (!models.empty()) list_models(models, a->json);
+    } else if (a->networks) {
+      describe(found(named(cards::network_names()), code, cards::find_network), a->json);
+    } else if (a->files.empty()) {
+      list_machines(a->json);
+    } else {
+      const auto machines = found(a->files, code, found_machine);
+      if (!machines.empty()) describe(machines, a->json);
+    }
   });
 }
 

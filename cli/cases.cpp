@@ -137,8 +137,9 @@ std::string nothing_found(const model::Machine& m, model::Case c, const model::F
 
 }  // namespace
 
-model::Machine named_machine(const std::string& name, const std::string& engine) {
-  auto m = cards::find_machine(name);
+model::Machine named_machine(const std::string& name, const std::string& engine,
+                             const std::string& option) {
+  auto m = cards::find_machine(name, option);
   const bool is_file = name.find('/') != std::string::npos || name.ends_with(".toml");
   if (is_file && engine.empty()) return m;
   return cards::with_laws(std::move(m), cards::built_in_laws(), engine.empty() ? "none" : engine);

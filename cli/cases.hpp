@@ -25,8 +25,10 @@ struct CaseOptions {
 };
 
 // A machine by name or file. A file says itself what its machine does; a datasheet card does not,
-// and gets the laws of its kind and, if one is named, of a serving engine. Throws Error.
-model::Machine named_machine(const std::string& name, const std::string& engine = "");
+// and gets the laws of its kind and, if one is named, of a serving engine. Throws Error, in a line
+// that begins with `option` if the name is not known.
+model::Machine named_machine(const std::string& name, const std::string& engine = "",
+                             const std::string& option = "--machine");
 
 // Those of the options, with their networks and settings. Throws Error.
 std::vector<model::Machine> named_machines(const CaseOptions& options);

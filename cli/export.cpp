@@ -15,7 +15,7 @@ namespace limen::cli {
 namespace {
 
 std::string foreign(const std::string& machine, const std::string& format) {
-  const model::Machine m = cards::find_machine(machine);
+  const model::Machine m = cards::find_machine(machine, "export");
   cards::ForeignCard card;
   if (format == "aiconfigurator") {
     card = cards::to_aiconfigurator(m);

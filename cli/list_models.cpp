@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "model/cards/model_card.hpp"
-
 namespace limen::cli {
 namespace {
 
@@ -48,15 +46,14 @@ std::string native(const Transformer& t) {
 
 }  // namespace
 
-void list_models(const std::vector<std::string>& names, bool json) {
+void list_models(const std::vector<Transformer>& models, bool json) {
   auto out = nlohmann::ordered_json::array();
   if (!json) {
     fmt::print("{:<24} {:<13} {:>9} {:>9} {:>6} {:>9} {:>10} {:>9}  {:<32} {}\n", "model", "type",
                "total", "active", "layers", "experts", "KV B/token", "checkpoint", "native formats",
                "attention");
   }
-  for (const auto& word : names) {
-    const auto t = cards::find_model(word);
+  for (const auto& t : models) {
     const double kv = t.kv_elements() * element_bytes(Format::bf16);
     const double checkpoint = t.checkpoint_bytes(t.native);
     if (json) {

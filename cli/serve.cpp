@@ -122,7 +122,7 @@ void add_serve(CLI::App& app, Exit&) {
     parse_pools(*o, q);
     std::optional<Machine> prefill;
     if (!o->prefill_machine.empty()) {
-      prefill = named_machine(o->prefill_machine, o->engine);
+      prefill = named_machine(o->prefill_machine, o->engine, "--prefill-machine");
       q.prefill = &*prefill;
     }
     std::vector<report::ServedCase> cases;

@@ -157,7 +157,8 @@ TEST(ExportCommand, WritesMachinesForOtherTools) {
   EXPECT_THAT(yaml.out, HasSubstr("\nnode:\n  num_gpus_per_node: 8"));
   EXPECT_THAT(yaml.err, HasSubstr("left out, the card does not say it: node.inter_node_bw"));
   EXPECT_EQ(of("genzz").code, 2);
-  EXPECT_EQ(run_limen({"export", "--card-as", "genz", "no-such"}).code, 2);
+  EXPECT_THAT(run_limen({"export", "--card-as", "genz", "no-such"}).err,
+              HasSubstr("export: unknown machine 'no-such'"));
 }
 
 TEST(CardsCommand, ShowsACardInFullAndTheNetworks) {
@@ -177,7 +178,13 @@ TEST(CardsCommand, ListsEverythingThatIsBuiltInAndChecksFiles) {
   ASSERT_EQ(machines.code + models.code, 0);
   EXPECT_GE(json::parse(machines.out).size(), 80u);
   EXPECT_GE(json::parse(models.out).size(), 36u);
-  EXPECT_EQ(run_limen({"cards", "no-such-machine"}).code, 2);
+  // All are checked, and what is wrong is said of each.
+  const auto some = run_limen({"cards", "no-such", "h100-8", "llama-3.1-8b", "--json"});
+  EXPECT_EQ(some.code, 2);
+  EXPECT_EQ(json::parse(some.out).size(), 1u);
+  EXPECT_EQ(some.lines_of_error(), 2);
+  EXPECT_THAT(some.err, HasSubstr("cards: unknown machine 'no-such'"));
+  EXPECT_THAT(some.err, HasSubstr("'llama-3.1-8b' is a model; see limen cards --models"));
 }
 
 TEST(CardsCommand, SaysOfAModelWhatItIs) {
@@ -193,7 +200,10 @@ TEST(CardsCommand, SaysOfAModelWhatItIs) {
   EXPECT_EQ(m["kv_bytes_per_token_bf16"], 36 * 1024 * 2);
   EXPECT_NEAR(m["parameters"].get<double>(), 116.83e9, 0.1e9);
   EXPECT_THAT(m["source"].get<std::string>(), HasSubstr("openai/gpt-oss-120b"));
-  EXPECT_EQ(run_limen({"cards", "--models", "no-such-model"}).code, 2);
+  const auto none = run_limen({"cards", "--models", "no-such-model"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, HasSubstr("cards --models: unknown model"));
 }
 
 // Small outputs stay in the buffer until the end, large ones fail in the middle.

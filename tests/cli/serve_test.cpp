@@ -92,7 +92,8 @@ TEST(ServeCommand, BadInputIsOneLineAndExitCodeTwo) {
       {{"--disaggregate", "2"}, "neither auto nor PREFILL:DECODE"},
       {{"--disaggregate", "0:8"}, "--disaggregate"},
       {{"--disaggregate", "4:5"}, "has 8 devices"},
-      {{"--prefill-machine", "xpu-cow"}, "did you mean 'xpu-cows'?"},
+      {{"--prefill-machine", "xpu-cow"}, "--prefill-machine: unknown machine 'xpu-cow'; did"},
+      {{"--ttft", ""}, "--ttft: '' has an empty value"},
       {{"--batch", "0"}, "--batch"},
       {{"--tp", "atuo"}, "--tp"},
       {{"--json", "--csv"}, "--csv"}};
