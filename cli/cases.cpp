@@ -142,7 +142,11 @@ model::Machine named_machine(const std::string& name, const std::string& engine,
   auto m = cards::find_machine(name, option);
   const bool is_file = name.find('/') != std::string::npos || name.ends_with(".toml");
   if (is_file && engine.empty()) return m;
-  return cards::with_laws(std::move(m), cards::built_in_laws(), engine.empty() ? "none" : engine);
+  const std::string law = engine.empty() ? "none" : engine;
+  m = cards::with_laws(std::move(m), cards::built_in_laws(), law);
+  if (law != "none" && law != "ideal" && !m.engine_step && !m.engine_layer)
+    throw Error(fmt::format("--engine {}: no engine is known for {}; leave it out", law, m.name));
+  return m;
 }
 
 std::vector<model::Machine> named_machines(const CaseOptions& o) {
