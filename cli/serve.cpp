@@ -11,6 +11,7 @@
 #include "model/cards/machine_card.hpp"
 #include "model/cards/suggest.hpp"
 #include "model/cards/units.hpp"
+#include "report/prediction_table.hpp"
 #include "report/serving_table.hpp"
 
 namespace limen::cli {
@@ -148,7 +149,7 @@ void add_serve(CLI::App& app, Exit&) {
       if (!o->all) points = frontier(std::move(points));
       for (auto& p : points) search->add_intervals(p);
       cases.push_back({like.transformer->name, m.name, prefill ? prefill->name : "",
-                       search->devices(), q, std::move(points)});
+                       report::drafted_by(like), search->devices(), q, std::move(points)});
     });
     if (cases.empty()) throw Error(nothing, Exit::failed);
     if (!nothing.empty()) fmt::print(stderr, "limen: {}\n", nothing);

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "calibration/published/table.hpp"
+
 namespace limen::cli {
 namespace {
 
@@ -42,11 +44,7 @@ std::string number(double v) {
 
 // A word as a cell: quoted where CSV needs it, always in JSON.
 std::string quoted(const std::string& word, bool json) {
-  if (json) return nlohmann::json(word).dump();
-  if (word.find_first_of(",\"\n\r") == std::string::npos) return word;
-  std::string out = "\"";
-  for (char c : word) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
+  return json ? nlohmann::json(word).dump() : calibration::quoted_cell(word);
 }
 
 char* put(char* at, const std::string& text) {

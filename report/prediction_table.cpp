@@ -71,12 +71,16 @@ std::string figure(double v) {
   return fmt::format("{:.{}f}", v, std::min(digits, 6));
 }
 
+std::string drafted_by(const Case& c) {
+  return c.drafts.tokens == 0 ? "" : c.drafts.by ? c.drafts.by->name : "look-up";
+}
+
 PredictedCase predicted(const Machine& m, const Case& c) {
   PredictedCase out{c.transformer->name, m.name, c.workload, c.partition, predict(m, c)};
   out.instances = instances(m, c.partition);
   out.drafts = c.drafts;
   out.drafts.by = nullptr;
-  if (c.drafts.tokens > 0) out.drafted_by = c.drafts.by ? c.drafts.by->name : "look-up";
+  out.drafted_by = drafted_by(c);
   out.running = running(m, c, out.prediction, out.prediction.stps);
   out.running_ideal = running(m, c, out.prediction, out.prediction.stps_ideal);
   return out;

@@ -20,6 +20,9 @@ struct PredictedCase {
   std::vector<std::pair<std::string, model::Evidence>> evidence{};  // of the machine's parameters
 };
 
+// What drafts for a case: a model, "look-up", or nothing.
+std::string drafted_by(const model::Case& c);
+
 // A case as it was predicted.
 PredictedCase predicted(const model::Machine& machine, const model::Case& c);
 

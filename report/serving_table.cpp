@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "calibration/published/table.hpp"
 #include "model/cards/units.hpp"
+#include "report/case_words.hpp"
 #include "report/json_number.hpp"
 #include "report/prediction_table.hpp"
 
@@ -26,7 +28,12 @@ ordered_json row(const ServedCase& c, const ServingPoint& p) {
                    {"chunk", r.chunk},
                    {"prompts", r.prompts},
                    {"weights", name(c.question.like.workload.weights)},
-                   {"kv", name(c.question.like.workload.kv)}};
+                   {"experts", name(c.question.like.workload.experts)},
+                   {"head", name(c.question.like.workload.head)},
+                   {"kv", name(c.question.like.workload.kv)},
+                   {"draft", c.question.like.drafts.tokens},
+                   {"acceptance", c.question.like.drafts.acceptance},
+                   {"draft_model", c.drafted_by}};
   auto add_pool = [&](const std::string& prefix, const Pool* pool) {
     auto number = [&](int n) { return pool ? ordered_json(n) : ordered_json(nullptr); };
     const Pool some = pool ? *pool : Pool{};
@@ -70,6 +77,19 @@ void for_each_row(const std::vector<ServedCase>& cases, F&& f) {
   }
 }
 
+// As that of a prediction: "weights fp8, head bf16, KV fp8, 2 drafted by ...".
+std::string formats_and_drafts(const ServedCase& c) {
+  const Case& like = c.question.like;
+  PredictedCase p{c.model, c.machine, like.workload, {}, {}};
+  p.drafts = like.drafts;
+  p.drafted_by = c.drafted_by;
+  std::string out = words_of(p, Fact::weights) + ", " + words_of(p, Fact::kv);
+  if (p.drafts.tokens > 0)
+    out += fmt::format(", {}: {} tokens a step", words_of(p, Fact::drafts),
+                       figure(p.drafts.tokens_per_step()));
+  return out;
+}
+
 }  // namespace
 
 std::string words(const Pool& pool) {
@@ -86,10 +106,9 @@ std::string to_table(const std::vector<ServedCase>& cases) {
   for (const auto& c : cases) {
     const ServingQuestion& q = c.question;
     out += fmt::format(
-        "{}{} on {}{}, {} tokens in, {} out, weights {}, KV {}; {}\n", out.empty() ? "" : "\n",
-        c.model, c.machine,
+        "{}{} on {}{}, {} tokens in, {} out, {}; {}\n", out.empty() ? "" : "\n", c.model, c.machine,
         c.prefill_machine.empty() ? "" : fmt::format(", prefill on {}", c.prefill_machine),
-        q.request.input, q.request.output, name(q.like.workload.weights), name(q.like.workload.kv),
+        q.request.input, q.request.output, formats_and_drafts(c),
         q.disaggregate ? "prefill and decode on pools of their own"
                        : "prefill and decode take turns");
     std::size_t width = 9, prefill_width = q.disaggregate ? 7 : 0;
@@ -143,7 +162,9 @@ std::string to_csv(const std::vector<ServedCase>& cases) {
   for_each_row(cases, [&](const ordered_json& r) {
     if (out.empty()) add(r, [](const std::string& key, const ordered_json&) { return key; });
     add(r, [](const std::string&, const ordered_json& v) {
-      return v.is_null() ? std::string() : v.is_string() ? v.get<std::string>() : v.dump();
+      return v.is_null()     ? std::string()
+             : v.is_string() ? calibration::quoted_cell(v.get<std::string>())
+                             : v.dump();
     });
   });
   return out;

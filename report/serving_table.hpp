@@ -10,6 +10,7 @@ namespace limen::report {
 
 struct ServedCase {
   std::string model, machine, prefill_machine;  // empty: the same
+  std::string drafted_by;                       // empty: nothing
   int devices = 1;                              // of all pools
   model::ServingQuestion question;
   std::vector<model::ServingPoint> points;

@@ -1,5 +1,6 @@
 // limen serve.
 #include <algorithm>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,6 +46,33 @@ TEST(ServeCommand, PrintsTheFrontierWithTheSameFiguresInEveryForm) {
   const std::string names = csv.out.substr(0, csv.out.find('\n'));
   EXPECT_EQ(std::size_t(std::count(names.begin(), names.end(), ',')), rows[0].size() - 1);
   EXPECT_THAT(text.out, HasSubstr("2048 tokens in, 512 out"));
+}
+
+TEST(ServeCommand, SaysWhatSetsCasesApart) {
+  const std::string file = testing::TempDir() + "limen_comma.toml";
+  std::ofstream(file) << "schema = 1\nname = \"xpu, mine\"\nbase = \"xpu-hbm4\"\n";
+  auto of = [&](const char* form) {
+    return run_limen(
+        {"serve",  "--model", "deepseek-v3", "--machine",    file,   "--tp",    "8",  "--pp",
+         "1",      "--ep",    "1",           "--dp",         "1",    "--batch", "1",  "--weights",
+         "native", "--draft", "0,2",         "--acceptance", "0.85", "--input", "2k", "--output",
+         "512",    form});
+  };
+  const auto r = of("--json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto rows = json::parse(r.out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["draft"], 0);
+  EXPECT_EQ(rows[0]["draft_model"], "");
+  EXPECT_EQ(rows[0]["experts"], "fp8-block");
+  EXPECT_EQ(rows[0]["head"], "bf16");
+  EXPECT_EQ(rows[1]["draft"], 2);
+  EXPECT_EQ(rows[1]["acceptance"], 0.85);
+  EXPECT_EQ(rows[1]["draft_model"], "deepseek-v3 MTP");
+  EXPECT_THAT(of("--all").out,
+              HasSubstr("weights fp8-block, head bf16, KV bf16, 2 drafted by deepseek-v3 MTP and "
+                        "right at 0.85: 2.57 tokens a step; prefill"));
+  EXPECT_THAT(of("--csv").out, HasSubstr("\ndeepseek-v3,\"xpu, mine\","));
 }
 
 TEST(ServeCommand, KeepsTheLimitsOnTimes) {
