@@ -1,5 +1,7 @@
 // limen calibrate: runs -> a machine file, with how well each law fits and what could not be told.
+#include <filesystem>
 #include <memory>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -76,8 +78,11 @@ Exit calibrate(const Options& o) {
     throw Error("calibrate: give folders of runs, or --published FOLDER");
   if (!o.published.empty()) return calibrate_published(o.published, o.file, o.json);
   std::vector<results::Run> runs;
+  std::set<std::filesystem::path> paths;
   for (const std::string& directory : o.runs) {
     runs.push_back(results::load_run(directory));
+    if (!paths.insert(std::filesystem::canonical(directory)).second)
+      throw Error(directory + ": the same run as one before; its samples would count twice");
     for (const std::string& warning : runs.back().warnings)
       fmt::print(stderr, "limen: {}\n", warning);
   }
