@@ -48,6 +48,13 @@ void check_tiers(const model::Machine& m, const std::string& where) {
     throw Error(where + ": host.bandwidth is above memory.bandwidth; tiers go from fast to slow");
 }
 
+void check_pure(const std::string& key, double low, double high, const std::string& where) {
+  if (is_exponent(key) ? low < 1 : high > 1)
+    throw Error(
+        fmt::format("{}: {} is impossible", where,
+                    is_exponent(key) ? "an overlap below 1" : "a share or efficiency above 1"));
+}
+
 double parse_parameter(const std::string& key, std::string_view value, const std::string& where) {
   std::optional<double> found;
   std::vector<std::string> known;
@@ -64,8 +71,7 @@ double parse_parameter(const std::string& key, std::string_view value, const std
     if (name != key) return;
     using Q = decltype(p->value);
     found = parse<Q>(value, where).in(Unit<typename Q::dimension>{1.0});
-    if (std::is_same_v<Q, Quantity<Scalar>> && *found > 1 && !is_exponent(name))
-      throw Error(fmt::format("{}: a share or efficiency above 1 is impossible", where));
+    if (std::is_same_v<Q, Quantity<Scalar>>) check_pure(name, *found, *found, where);
   });
   if (!found) throw Error(fmt::format("--set: unknown key '{}'{}", key, suggestion(key, known)));
   return *found;

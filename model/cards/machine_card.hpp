@@ -47,6 +47,10 @@ void connect(model::Machine& machine, const model::Machine& network);
 // Throws Error unless the memory tiers are complete and in order, fast to slow.
 void check_tiers(const model::Machine& machine, const std::string& where);
 
+// Throws Error if a pure number by this key cannot be from `low` to `high`: a share or an
+// efficiency above 1, an overlap below.
+void check_pure(const std::string& key, double low, double high, const std::string& where);
+
 // "memory.bandwidth=18TB/s": replaces the value, keeps the measured efficiencies and overheads.
 // Throws Error. After the last one: check_tiers.
 void set_parameter(model::Machine& machine, std::string_view assignment);

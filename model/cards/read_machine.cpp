@@ -61,12 +61,8 @@ class Reader {
     }
     p.evidence = evidence(*t, name);
     p.source = text(*t, "source", name);
-    if constexpr (std::is_same_v<Q, Quantity<Scalar>>) {
-      if (is_exponent(name) && double(p.low) < 1)
-        throw Error(where(*node, name) + ": an overlap below 1 is impossible");
-      if (double(p.value) > 1 && !is_exponent(name))
-        throw Error(where(*node, name) + ": a share or efficiency above 1 is impossible");
-    }
+    if constexpr (std::is_same_v<Q, Quantity<Scalar>>)
+      check_pure(name, double(p.low), double(p.high), where(*node, name));
     out = p;
   }
 
@@ -164,7 +160,8 @@ const toml::table* descend(const toml::table& root, std::string& key) {
 }
 
 template <class F>
-void for_each_entry(Reader& reader, const toml::table& root, std::string name, F&& f) {
+void for_each_entry(Reader& reader, const toml::table& root, std::string name,
+                    const std::vector<std::string>& known, F&& f) {
   std::string key = name;
   const toml::table* table = descend(root, key);
   const toml::node* node =
@@ -177,9 +174,6 @@ void for_each_entry(Reader& reader, const toml::table& root, std::string name, F
     const toml::table& t = *entry.as_table();
     f(t);
     for (auto&& [k, v] : t) {
-      static const std::vector<std::string> known = {"ranks",     "from",  "alpha",   "beta",
-                                                     "scatter",   "name",  "threads", "capacity",
-                                                     "bandwidth", "fixed", "latency"};
       if (std::find(known.begin(), known.end(), k.str()) == known.end()) {
         throw Error(reader.where(v, name) + fmt::format(": unknown key '{}'", k.str()) +
                     suggestion(k.str(), known));
@@ -251,7 +245,8 @@ Machine read(std::string_view text, const std::string& origin, const std::string
   for_each_collective(m, [&](const std::string& name, auto& pieces) {
     auto inherited = std::move(pieces);
     pieces.clear();
-    for_each_entry(reader, root, name, [&](const toml::table& t) {
+    static const std::vector<std::string> keys = {"ranks", "from", "alpha", "beta", "scatter"};
+    for_each_entry(reader, root, name, keys, [&](const toml::table& t) {
       CollectivePiece piece;
       piece.ranks = reader.count(t, "ranks", name + ".ranks", 0);
       if (piece.ranks < 2) {
@@ -267,7 +262,9 @@ Machine read(std::string_view text, const std::string& origin, const std::string
   });
   auto inherited_levels = std::move(m.levels);
   m.levels.clear();
-  for_each_entry(reader, root, "memory.level", [&](const toml::table& t) {
+  static const std::vector<std::string> level_keys = {"name",      "threads", "capacity",
+                                                      "bandwidth", "fixed",   "latency"};
+  for_each_entry(reader, root, "memory.level", level_keys, [&](const toml::table& t) {
     MemoryLevel level;
     level.name = reader.text(t, "name", "memory.level");
     level.threads = reader.count(t, "threads", "memory.level.threads", 1);

@@ -105,6 +105,17 @@ TEST(MachineCard, ErrorsSayWhereAndWhat) {
   EXPECT_THAT(error_of(good + "[linear.bf16]\noverlap = { value = \"0.9\", evidence = \"fitted\", "
                               "source = \"s\" }\n"),
               HasSubstr("overlap below 1"));
+  EXPECT_THAT(error_of(good + "[memory.efficiency]\nvalue = \"0.9\"\nhigh = \"1.5\"\nevidence = "
+                              "\"fitted\"\nsource = \"s\"\n"),
+              HasSubstr("efficiency above 1"));
+  const std::string line = "{ value = \"1 us\", evidence = \"fitted\", source = \"s\" }\n";
+  EXPECT_THAT(error_of(good +
+                       "[[sync.all_reduce]]\nranks = 2\nfrom = \"0 B\"\nthreads = 4\n"
+                       "alpha = " +
+                       line +
+                       "beta = { value = \"1 ps/B\", evidence = "
+                       "\"fitted\", source = \"s\" }\n"),
+              HasSubstr("sync.all_reduce: unknown key 'threads'"));
   EXPECT_EQ(error_of(with("bf16", "fp8")), "no error");  // without a peak compute is unknown
   EXPECT_THAT(error_of(good + "[[sync.all_reduce]]\nranks = 1\n"), HasSubstr("2 or more"));
   EXPECT_THAT(error_of(with("name = \"m\"", "name = \"m\"\ndevices = 0")),
@@ -243,6 +254,7 @@ TEST(MachineCard, SetIsAsStrictAsAFile) {
   EXPECT_THAT(set_error("memory.bandwidth=18"), HasSubstr("has no unit"));
   EXPECT_THAT(set_error("bandwidth=18TB/s"), HasSubstr("unknown key 'bandwidth'"));
   EXPECT_THAT(set_error("memory.efficiency=1.5"), HasSubstr("above 1"));
+  EXPECT_THAT(set_error("linear.bf16.overlap=0.5"), HasSubstr("overlap below 1"));
   EXPECT_EQ(set_error("host.capacity=1TB"), "no error");  // new, too
   EXPECT_EQ(set_error("devices_per_node=8"), "no error");
   EXPECT_EQ(set_error("cost.device=25000$"), "no error");
