@@ -166,6 +166,12 @@ model::Format parse_weight_format(const std::string& word, const std::string& wh
 }
 model::Format parse_kv_format(const std::string& word, const std::string& where) {
   return parse_format(word, where, model::kv_formats);
+    for (const auto& n : networks)
+      if (n.sync_net && !n.sync_tp && machines.back().devices_per_node == 0)
+        fmt::print(stderr,
+                   "limen: --network {} links nodes, and {} does not say how many devices are in "
+                   "one: its collectives stay as they are (--set devices_per_node=8, say)\n",
+                   n.name, machines.back().name);
 }
 
 model::Conventions parse_conventions(const std::string& word) {
