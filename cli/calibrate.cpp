@@ -108,14 +108,17 @@ void add_calibrate(CLI::App& app, Exit& code) {
   auto o = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("calibrate", "Fit the laws of a machine to runs");
   command->add_option("RUN", o->runs, "Folders of runs; several are pooled");
-  command->add_option("--published", o->published,
-                      "A folder of published tables: fit the laws of devices and engines to them");
+  auto* published = command->add_option(
+      "--published", o->published,
+      "A folder of published tables: fit the laws of devices and engines to them");
   command->add_option("-o,--output", o->file, "The machine file to write; without it, stdout");
-  command->add_option("--name", o->name, "The name of the machine; without it, the host's");
+  command->add_option("--name", o->name, "The name of the machine; without it, the host's")
+      ->excludes(published);
   command
       ->add_option("--of", o->subject,
                    "What of the host: cpu or gpu (default: its GPUs if they were measured)")
-      ->check(CLI::IsMember({"cpu", "gpu"}));
+      ->check(CLI::IsMember({"cpu", "gpu"}))
+      ->excludes(published);
   command->add_flag("--json", o->json, "The fit as JSON on stdout");
   command->callback([o, &code] { code = calibrate(*o); });
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,6 +24,8 @@ std::vector<long long> counts(const std::vector<std::string>& words, const std::
   std::vector<long long> out;
   for (const auto& w : words) {
     if (may_be_auto && w == "auto") {
+      if (words.size() > 1)
+        throw Error(fmt::format("{}: auto finds the best of all; give it alone", where));
       out.push_back(0);
       continue;
     }
@@ -65,7 +68,8 @@ model::WeightFormats weight_formats(const CaseOptions& o, const model::Transform
   };
   model::WeightFormats f;
   f.weights = of(o.weights, "--weights", f.weights, t.native.weights);
-  f.experts = of(o.experts, "--experts", native ? t.native.experts : f.weights, t.native.experts);
+  f.experts = of(t.expert_parameters() > 0 ? o.experts : "", "--experts",
+                 native ? t.native.experts : f.weights, t.native.experts);
   f.head = of(o.head, "--head", native ? t.native.head : f.weights, t.native.head);
   return f;
 }
@@ -155,8 +159,19 @@ std::vector<model::Machine> named_machines(const CaseOptions& o) {
   for (const auto& name : o.machines) {
     machines.push_back(named_machine(name, o.engine));
     for (const auto& n : networks) cards::connect(machines.back(), n);
-    for (const auto& s : o.sets) cards::set_parameter(machines.back(), s);
+    std::set<std::string> keys;
+    for (const auto& s : o.sets) {
+      if (const auto key = s.substr(0, s.find('=')); !keys.insert(key).second)
+        throw Error(fmt::format("--set {} is given twice", key));
+      cards::set_parameter(machines.back(), s);
+    }
     cards::check_tiers(machines.back(), "--set");
+    for (const auto& n : networks)
+      if (n.sync_net && !n.sync_tp && machines.back().devices_per_node == 0)
+        fmt::print(stderr,
+                   "limen: --network {} links nodes, and {} does not say how many devices are in "
+                   "one: its collectives stay as they are (--set devices_per_node=8, say)\n",
+                   n.name, machines.back().name);
   }
   return machines;
 }
@@ -166,12 +181,6 @@ model::Format parse_weight_format(const std::string& word, const std::string& wh
 }
 model::Format parse_kv_format(const std::string& word, const std::string& where) {
   return parse_format(word, where, model::kv_formats);
-    for (const auto& n : networks)
-      if (n.sync_net && !n.sync_tp && machines.back().devices_per_node == 0)
-        fmt::print(stderr,
-                   "limen: --network {} links nodes, and {} does not say how many devices are in "
-                   "one: its collectives stay as they are (--set devices_per_node=8, say)\n",
-                   n.name, machines.back().name);
 }
 
 model::Conventions parse_conventions(const std::string& word) {
@@ -283,6 +292,9 @@ void for_each_setting(const CaseOptions& o,
             fmt::format("--pp {}: {} has only {} layers", s.pp, name, models.back().layers()));
     }
   }
+  if (!o.experts.empty() && std::none_of(models.begin(), models.end(),
+                                         [](const auto& t) { return t.expert_parameters() > 0; }))
+    throw Error(fmt::format("--experts: {} has no routed experts", fmt::join(o.models, ", ")));
   const auto machines = named_machines(o);
   const auto drafted = drafts(o);
   const bool any = std::any_of(drafted.begin(), drafted.end(), [](int k) { return k > 0; });
@@ -318,8 +330,8 @@ void for_each_case(const CaseOptions& o,
   const auto spread = spaces(o);
   const bool open =
       std::any_of(spread.begin(), spread.end(), [](const model::Space& s) { return s.open(); });
-  if (!open && (o.at_least > 0 || o.all))
-    throw Error("--at-least and --all choose among what auto finds: give --batch auto, say");
+  if (!open && (o.at_least > 0 || o.all || goal == model::Goal::stps))
+    throw Error("--for, --at-least and --all choose among what auto finds: give --batch auto, say");
   std::string nothing;
   bool any = false;
   for_each_setting(o, [&](const model::Machine& m, model::Case c) {

@@ -31,6 +31,26 @@ limen::Exit written(limen::Exit code) {
   return limen::Exit::failed;
 }
 
+// CLI11 takes an empty value for none, and drops the hole of 1,,2.
+void check_values(int argc, char** argv) {
+  std::string_view option;
+  for (int i = 1; i < argc; ++i) {
+    std::string_view value = argv[i];
+    if (const auto equals = value.find('='); value.starts_with("--") && equals != value.npos) {
+      option = value.substr(0, equals);
+      value.remove_prefix(equals + 1);
+    } else if (value.starts_with("-")) {
+      option = value;
+      continue;
+    }
+    if (value.empty() || (!option.empty() && (value.starts_with(',') || value.ends_with(',') ||
+                                              value.find(",,") != value.npos)))
+      throw limen::Error(fmt::format("{}: '{}' has an empty value; write one, or leave it out",
+                                     option.empty() ? "an argument" : option, value));
+    option = {};
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,7 +83,13 @@ int main(int argc, char** argv) {
   cli::add_selfbench(app, code);
   cli::add_generate(app, code);
   try {
-    if (argc > 1 && argv[1][0] != '-') check_command(app, argv[1]);
+    if (argc > 1 && argv[1][0] != '-') {
+      check_command(app, argv[1]);
+      const CLI::App& command = *app.get_subcommand(argv[1]);
+      if (argc > 2 && argv[2][0] != '-' && !cli::command_tree(command).commands.empty())
+        check_command(command, argv[2]);
+    }
+    check_values(argc, argv);
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version
     code = app.exit(help) == 0 ? Exit::ok : Exit::usage;

@@ -2,6 +2,7 @@
 // terminal, as SVG or as JSON.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -93,7 +94,10 @@ void plot_pareto(const CLI::App& sub, Arguments a) {
   // Without batches: for each partition powers of two, up to the batch that serves most.
   const bool all_batches = !given("--batch");
   if (all_batches) o.batches = {"auto"};
-  if (!given("--for")) o.goal = "stps";
+  const auto searched = spaces(o);
+  if (!given("--for") &&
+      std::any_of(searched.begin(), searched.end(), [](const auto& s) { return s.open(); }))
+    o.goal = "stps";
   o.all = all_batches || o.tps == std::vector<std::string>{"auto"} || o.all;
   std::vector<report::PredictedCase> cases;
   for_each_case(o, [&](const model::Machine& m, model::Case c) {

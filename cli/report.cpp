@@ -72,11 +72,14 @@ void add_report(CLI::App& app, Exit&) {
   auto o = std::make_shared<Options>();
   auto* sub = app.add_subcommand(
       "report", "One page, to be opened from disk, that shows runs and answers what-ifs");
-  sub->add_option("runs", o->runs, "Folders of runs; none: the built-in machines alone");
+  auto* runs =
+      sub->add_option("runs", o->runs, "Folders of runs; none: the built-in machines alone");
   sub->add_option("-o,--output", o->file, "The page");
-  sub->add_option("--name", o->name, "The name of the machine; without it, the first run's host");
+  sub->add_option("--name", o->name, "The name of the machine; without it, the first run's host")
+      ->needs(runs);
   auto* raw =
-      sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it");
+      sub->add_flag("--no-calibration", o->raw, "Show what was measured, and fit nothing to it")
+          ->needs(runs);
   sub->add_option(
          "--calibrated", o->calibrated,
          "The machine that `limen calibrate RUN... -o` made of them: it is not fitted again")

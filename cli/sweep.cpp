@@ -184,8 +184,8 @@ void add_sweep(CLI::App& app, Exit& code) {
   sub->add_flag("--json", a->json, "JSON Lines in place of CSV; of a summary, one object");
   sub->add_option("--select", a->select,
                   "Only these: fits,utps>=1000,binding_limit=compute (all conditions hold)");
-  sub->add_option("--top", a->top, "Only so many, those with the largest --by");
-  sub->add_option("--by", a->by, "The figure of --top")->capture_default_str();
+  auto* top = sub->add_option("--top", a->top, "Only so many, those with the largest --by");
+  sub->add_option("--by", a->by, "The figure of --top")->needs(top)->capture_default_str();
   sub->add_flag("--summary", a->summary, "Counts, extremes and quantiles in place of rows");
   sub->add_option("--threads", a->threads, "Threads of a rank (default: the cores it may use)");
   sub->callback([a, &code] {

@@ -157,9 +157,15 @@ void add_sweep_axes(CLI::App& sub, SweepAxes& a) {
   sub.add_option("--kv", a.kv, "Formats of the KV cache")->capture_default_str();
   sub.add_option("--conventions", a.conventions, "exact, or paper (see limen predict --help)")
       ->capture_default_str();
-  sub.add_option("--monte-carlo", a.draws,
-                 "So many machines, each parameter drawn from its interval: an axis of draws");
-  sub.add_option("--seed", a.seed, "Seed of the draws")->capture_default_str();
+  auto* draws =
+      sub.add_option("--monte-carlo", a.draws,
+                     "So many machines, each parameter drawn from its interval: an axis of draws");
+  sub.add_option("--seed", a.seed, "Seed of the draws")
+      ->check([](const std::string& seed) {
+        return seed.starts_with('-') ? "'" + seed + "' is below 0" : std::string();
+      })
+      ->needs(draws)
+      ->capture_default_str();
 }
 
 model::Grid grid_of(const SweepAxes& a) {
@@ -170,7 +176,12 @@ model::Grid grid_of(const SweepAxes& a) {
     g.machines.push_back(named_machine(name));
   apply_sets(a.sets, g);
   g.weights = formats(a.weights, "--weights", parse_weight_format);
-  if (!a.experts.empty()) g.experts = formats(a.experts, "--experts", parse_weight_format);
+  if (!a.experts.empty()) {
+    g.experts = formats(a.experts, "--experts", parse_weight_format);
+    if (std::none_of(g.models.begin(), g.models.end(),
+                     [](const auto& t) { return t.expert_parameters() > 0; }))
+      throw Error(fmt::format("--experts: {} has no routed experts", a.models));
+  }
   g.kv = formats(a.kv, "--kv", parse_kv_format);
   g.tp = ranks(a.tp, "--tp");
   g.pp = ranks(a.pp, "--pp");

@@ -183,17 +183,18 @@ void add_validate(CLI::App& app, Exit& code) {
       "validate", "Predict a table of published measurements and say how far off it is");
   auto* cases = command->add_option(
       "--cases", o->cases, "A CSV table of decode rates, all-reduces, products or attention");
-  command
-      ->add_option("--machine-from", o->from,
-                   "calibrated: with the fits of each device; datasheet: blind to all that was "
-                   "measured on it: its fits are left out and its relatives' are pooled again")
-      ->capture_default_str();
-  command->add_option("--engine", o->engine,
-                      "Take this engine for every row, not the one it names");
+  auto* from =
+      command
+          ->add_option("--machine-from", o->from,
+                       "calibrated: with the fits of each device; datasheet: blind to all that was "
+                       "measured on it: its fits are left out and its relatives' are pooled again")
+          ->capture_default_str();
+  auto* engine = command->add_option("--engine", o->engine,
+                                     "Take this engine for every row, not the one it names");
   command->add_option("-o,--output", o->out, "The table with predictions added, as CSV");
   auto* cross_option = command->add_option(
       "--cross", o->cross, "A folder of published tables: cross-validate by source and by device");
-  cross_option->excludes(cases);
+  cross_option->excludes(cases, from, engine);
   command->add_flag("--json", o->json, "The statistics as JSON on stdout");
   command->callback([o, &code] {
     if (o->cases.empty() && o->cross.empty())

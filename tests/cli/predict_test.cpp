@@ -153,7 +153,8 @@ TEST(PredictCommand, BadInputIsOneLineAndExitCodeTwo) {
       Bad{with({"--pp", "33"}), "has only 32 layers"},
       Bad{with({"--weights", "fp7"}), "did you mean 'fp8'?"},
       Bad{with({"--weights", "fp4"}), "did you mean"},
-      Bad{with({"--experts", "mxpf4"}), "did you mean 'mxfp4'?"},
+      Bad{{"--model", "mixtral-8x7b", "--machine", "h100-8", "--experts", "mxpf4"},
+          "did you mean 'mxfp4'?"},
       Bad{with({"--kv", "mxfp4"}), "--kv: 'mxfp4' is a format of weights only"},
       Bad{with({"--kv", "native"}), "--kv: unknown format 'native'"},
       Bad{with({"--draft", "2"}), "--draft needs --acceptance"},
@@ -177,6 +178,17 @@ TEST(PredictCommand, BadInputIsOneLineAndExitCodeTwo) {
       Bad{with({"--set", "memory.bandwidth=nanTB/s"}), "memory.bandwidth"},
       Bad{with({"--set", "memory.bandwidth=1e400TB/s"}), "too large"},
       Bad{with({"--set", "memory.bandwith=1TB/s"}), "did you mean 'memory.bandwidth'?"},
+      Bad{{"--model", "deepseek-v2", "--machine", "h100-8"}, "did you mean 'deepseek-v3'?"},
+      Bad{{"--model", "llama-3.1-8b", "--machine", "h100-16"}, "did you mean 'h100-sxm5-80gb'?"},
+      Bad{{"--model", "llama-3.1-8b", "--machine", "xpu-hbm4", "--engine", "vllm"},
+          "--engine vllm: no engine is known for xpu-hbm4"},
+      Bad{with({"--set", "sync.tp=1us", "--set", "sync.tp=2us"}), "--set sync.tp is given twice"},
+      Bad{with({"--for", "stps"}), "give --batch auto"},
+      Bad{with({"--experts", "fp8"}), "--experts: llama-3.1-8b has no routed experts"},
+      Bad{with({"--batch", "1,auto"}), "--batch: auto finds the best of all; give it alone"},
+      Bad{with({"--weights", ""}), "--weights: '' has an empty value"},
+      Bad{with({"--engine="}), "--engine: '' has an empty value"},
+      Bad{with({"--batch", "1,,2"}), "--batch: '1,,2' has an empty value"},
       Bad{with({"--nonsense"}), "--nonsense"}};
   for (const auto& bad : cases) {
     const auto r = predict(bad.arguments);
@@ -185,6 +197,26 @@ TEST(PredictCommand, BadInputIsOneLineAndExitCodeTwo) {
     EXPECT_EQ(r.lines_of_error(), 1) << r.err;
     EXPECT_THAT(r.err, HasSubstr(bad.says));
   }
+}
+
+TEST(PredictCommand, ExpertsAreOfTheModelsThatHaveThem) {
+  const auto r = predict({"--model", "llama-3.1-8b,mixtral-8x7b", "--machine", "h100-8", "--tp",
+                          "8", "--experts", "fp8", "--json"});
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto cases = nlohmann::json::parse(r.out);
+  EXPECT_EQ(cases[0]["experts"], "bf16");
+  EXPECT_EQ(cases[1]["experts"], "fp8");
+}
+
+TEST(PredictCommand, ANetworkBetweenNodesNeedsNodes) {
+  auto error = [](const char* machine, const char* set) {
+    return predict({"--model", "llama-3.1-8b", "--machine", machine, "--tp", "16", "--network",
+                    "infiniband-ndr", "--set", set})
+        .err;
+  };
+  EXPECT_THAT(error("xpu-hbm3", "memory.bandwidth=4TB/s"),
+              HasSubstr("--network infiniband-ndr links nodes, and xpu-hbm3 does not say"));
+  EXPECT_EQ(error("xpu-hbm3", "devices_per_node=8"), "");
 }
 
 TEST(PredictCommand, AMachineFileWithAMistakeIsNamedWithLineAndColumn) {
@@ -203,6 +235,7 @@ TEST(Limen, WithoutACommandOrWithAnUnknownOneSaysWhatThereIs) {
     EXPECT_EQ(r.lines_of_error(), 1);
     EXPECT_THAT(r.err, HasSubstr("limen --help"));
   }
+  EXPECT_THAT(run_limen({"plot", "pareo"}).err, HasSubstr("'pareo'; did you mean 'pareto'?"));
   EXPECT_THAT(run_limen({"predct"}).err, HasSubstr("'predct'; did you mean 'predict'?"));
   EXPECT_EQ(run_limen({"--help"}).code, 0);
   EXPECT_EQ(run_limen({"--version"}).code, 0);
@@ -212,6 +245,7 @@ TEST(Limen, ImportNamesAFileThatIsNotThereBeforeAMissingOption) {
   const auto r = run_limen({"import", "/nonexistent"});
   EXPECT_EQ(r.code, 2);
   EXPECT_THAT(r.err, HasSubstr("/nonexistent: no such file"));
+  EXPECT_THAT(run_limen({"import", testing::TempDir()}).err, HasSubstr("a folder; name the files"));
 }
 
 }  // namespace

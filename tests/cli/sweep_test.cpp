@@ -422,6 +422,11 @@ TEST(SweepCommand, BadInputIsOneLineAndExitCodeTwo) {
       {with({"--resume"}), "-o FILE"},
       {with({"--threads", "0"}), "must be at least 1"},
       {with({"--monte-carlo", "0"}), "must be at least 1"},
+      {with({"--seed", "2"}), "--seed requires --monte-carlo"},
+      {with({"--monte-carlo", "5", "--seed", "-1"}), "--seed: '-1' is below 0"},
+      {with({"--by", "stps"}), "--by requires --top"},
+      {with({"--experts", "fp8"}), "llama-3.1-8b has no routed experts"},
+      {with({"--select", ""}), "--select: '' has an empty value"},
       {{"--model", "llama-3.1-8b", "--machine", "xpu-hbm4", "--monte-carlo", "5"},
        "has an interval"}};
   for (const auto& bad : cases) {

@@ -73,6 +73,20 @@ TEST(Validate, RefusesBadInputWithItsLine) {
       2);
   EXPECT_EQ(run_limen({"validate", "--cases", file_of("c.csv", cases), "--engine", "warp"}).code,
             2);
+  const std::string run = LIMEN_SOURCE_DIR "/results/data/epyc-2core-quick";
+  for (const auto& [arguments, says] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"validate", "--cross", "x", "--engine", "vllm"}, "--engine excludes --cross"},
+           {{"validate", "--cross", "x", "--machine-from", "datasheet"}, "--machine-from excludes"},
+           {{"calibrate", "--published", "x", "--name", "m"}, "excludes --name"},
+           {{"calibrate", "--published", "x", "--of", "cpu"}, "excludes --of"},
+           {{"calibrate", run, run + "/../epyc-2core-quick"}, "would count twice"},
+           {{"import", "x", "--ranks", "1"}, "--ranks"}}) {
+    const Finished r = run_limen(arguments);
+    EXPECT_EQ(r.code, 2) << says;
+    EXPECT_EQ(r.lines_of_error(), 1) << r.err;
+    EXPECT_NE(r.err.find(says), std::string::npos) << r.err;
+  }
   EXPECT_EQ(run_limen({"calibrate"}).code, 2);
   EXPECT_EQ(run_limen({"calibrate", "--published", testing::TempDir() + "nothing-here"}).code, 2);
 }
