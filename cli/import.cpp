@@ -93,8 +93,8 @@ void add_import(CLI::App& app, Exit& code) {
   command->add_option("--machine-name", o->request.machine, "What was measured");
   command
       ->add_option("--ranks", o->request.unsaid.ranks,
-                   "Ranks of a collective, where the file does not say (OSU)")
-      ->check(CLI::Range(1, 1 << 24));
+                   "Ranks of a collective, 2 or more, where the file does not say (OSU)")
+      ->check(CLI::Range(2, 1 << 24));
   command
       ->add_option("--threads", o->request.unsaid.threads,
                    "Threads, where the file does not say (BabelStream)")

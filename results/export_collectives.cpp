@@ -56,6 +56,8 @@ constexpr Kind kinds[] = {
     {"device.pingpong", "ranks", "MPI-CUDA", "Latency (us)", false, nullptr, "none", false, once},
     {"device.exchange", "ranks", "MPI-CUDA Sendrecv", average, false, "sendrecv", "none", false,
      once},
+    {"gpu.allreduce", "ranks", "MPI-CUDA Allreduce", average, false, "all_reduce", "sum", false,
+     twice},
     {"gpu.nccl", "ranks", nullptr, nullptr, false, "all_reduce", "sum", false, twice, "all_reduce"},
     {"gpu.nccl", "ranks", nullptr, nullptr, false, "all_gather", "none", true, shared,
      "all_gather"},
@@ -82,8 +84,11 @@ std::vector<Table> tables_of(const Run& run, const Kind& kind) {
     const std::tuple key{t.number(kind.count), t.word("timing") == "barriers", describe(rest)};
     Table& table = tables[key];
     std::tie(table.ranks, table.between_barriers, table.rest) = key;
-    // MPI has no type for bf16.
-    table.half = kind.collective != nullptr || (!t.word("by").empty() && t.word("by") != "MPI");
+    // MPI has no type for bf16; GPUs' own all-reduces, which have a kind, move that, and of others'
+    // the type is named.
+    const std::string type = t.word("type");
+    table.half = kind.collective != nullptr || (!t.word("by").empty() && t.word("by") != "MPI") ||
+                 !t.word("kind").empty() || type == "half" || type == "bfloat16";
     table.rows[t.number("bytes")] = t.samples;
   }
   std::vector<Table> sorted;

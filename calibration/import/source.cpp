@@ -34,6 +34,7 @@ Source read_source(const fs::path& file) {
   Source source{file.string(), ""};
   std::error_code why;
   const bool regular = fs::is_regular_file(file, why);
+  if (fs::is_directory(file, why)) source.at(0).fail("a folder; name the files in it");
   if (!regular) source.at(0).fail("no such file; name the output of a benchmark, saved to a file");
   if (fs::file_size(file, why) > largest)
     source.at(0).fail("more than 256 MiB, which no benchmark prints");

@@ -122,7 +122,11 @@ TEST(Export, DeviceMemoryHasTablesOfItsOwn) {
   add("device.allreduce", {{"by", word("NCCL")}, {"memory", word("device")}}, 1e-3);
   add("device.allreduce", {{"by", word("MPI")}, {"memory", word("device")}}, 2e-3);
   add("gpu.nccl", {{"collective", word("all_to_all")}, {"sent", word("graph")}}, 4e-3);
+  add("gpu.allreduce", {{"library", word("nccl")}, {"type", word("float")}}, 5e-3);
+  add("gpu.allreduce", {{"library", word("nccl")}, {"type", word("bfloat16")}}, 6e-3);
   const std::string text = to_nccl_tests(run);
+  EXPECT_THAT(text, HasSubstr("     1000000        250000     float     sum      -1  5000.00    "));
+  EXPECT_THAT(text, HasSubstr("     1000000        500000  bfloat16     sum      -1  6000.00    "));
   // NCCL moves bf16, MPI fp32.
   EXPECT_THAT(text, HasSubstr("     1000000        500000  bfloat16     sum      -1  1000.00    "
                               "1.00    1.50      0\n"));

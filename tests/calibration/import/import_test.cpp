@@ -95,7 +95,7 @@ TEST(Import, LeavesNothingBehindWhenItFails) {
   fails({good, "-o", (folder / "taken").string()}, "exists already");
   fails({good, "-o", (folder / "bad.txt/run").string()}, "bad.txt/run");
   fails({(folder / "none").string(), "-o", out}, "no such file");
-  fails({folder.path().string(), "-o", out}, "no such file");
+  fails({folder.path().string(), "-o", out}, "a folder; name the files");
   fails({good, "--as", "osv", "-o", out}, "no format 'osv' to import; known: gbench, ");
   fails({good, "--as", "llama-bench", "-o", out}, "holds no test");
   fails({good, "--ranks", "0", "-o", out}, "--ranks");
