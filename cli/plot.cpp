@@ -76,14 +76,10 @@ void plot_roofline(const Arguments& a) {
   if (!a.runs.empty() && measured.empty())
     throw Error("--run: no linear layer was measured there (probes gemv and gemm)");
   std::vector<report::PlottedCase> cases;
-  if (!a.cases.models.empty()) {
-    std::vector<report::PredictedCase> predicted;
+  if (!a.cases.models.empty())
     for_each_case(a.cases, [&](const model::Machine& m, const model::Case& c) {
       cases.push_back(report::plotted(m, c));
-      predicted.push_back(cases.back().predicted);
     });
-    need_one_that_fits(predicted);
-  }
   show(a, report::roofline(machines.front(), measured, cases));
 }
 

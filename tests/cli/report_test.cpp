@@ -76,12 +76,13 @@ TEST(ReportCommand, ShowsTheNodesOfAFleetThatStandOut) {
     values.push_back(n == 7 ? 50 : n % 2 ? 99 : 101);
   }
   values[8] = nullptr;
-  const nlohmann::json figure{{"probe", "memory.stream"},
-                              {"parameters", {{"bytes", 3221225472}, {"kernel", "read"}, {"threads", 2}}},
-                              {"unit", "B/s"},
-                              {"median", 100},
-                              {"mad", 1},
-                              {"values", values}};
+  const nlohmann::json figure{
+      {"probe", "memory.stream"},
+      {"parameters", {{"bytes", 3221225472}, {"kernel", "read"}, {"threads", 2}}},
+      {"unit", "B/s"},
+      {"median", 100},
+      {"mad", 1},
+      {"values", values}};
   const nlohmann::json group{{"nodes", nodes}, {"figures", std::vector{figure}}};
   const File fleet("limen_fleet.json", nlohmann::json{{"groups", std::vector{group}}}.dump());
   const auto cells = data_of({"--fleet", fleet.path()})["fleet"];
@@ -109,7 +110,9 @@ TEST(ReportCommand, RefusesWhatItCannotShow) {
       {{"--verified", "no/such.json", "--json"}, "no/such.json"},
       {{"--verified", none.path(), "--json"}, "no decode step"},
       {{"--verified", torn.path(), "--json"}, "limen verify --json"},
-      {{"--fleet", torn.path(), "--json"}, "limen fleet --json"},
+      {{"--fleet", torn.path(), "--json"}, "not what `limen fleet --json` writes; give"},
+      {{"--name", "x", "--json"}, "--name requires runs"},
+      {{"--no-calibration", "--json"}, "--no-calibration requires runs"},
       {{"-o", "/no/such/folder/page.html"}, "cannot be written"}};
   for (auto [arguments, why] : bad) {
     arguments.insert(arguments.begin(), "report");
