@@ -43,7 +43,7 @@ TEST(Import, MakesARunThatTheOtherCommandsTake) {
               AllOf(HasSubstr("imported   gbench.json ("), HasSubstr("engine.decode"),
                     Not(HasSubstr("hypervisor"))));
   EXPECT_EQ(run_limen({"compare", run, run}).code, 0);
-  for (const char* form : {"--gbench", "--csv", "--stream", "--osu"})
+  for (const char* form : {"--gbench", "--csv", "--stream", "--osu", "--nccl-tests"})
     EXPECT_EQ(run_limen({"export", run, form}).code, 0) << form;
   const Finished fitted = run_limen({"calibrate", run, "--json"});
   EXPECT_EQ(fitted.code, 0) << fitted.err;
