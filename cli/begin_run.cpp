@@ -34,10 +34,6 @@ results::RunWriter Begun::writer() {
 Begun begin_run(const Place& place, probes::PlanOptions& plan, const CLI::App& command,
                 bool leads) {
   probes::check(plan);
-  for (const char* option : {"--resume", "-o"})
-    if (const auto* o = command.get_option_no_throw(option);
-        o != nullptr && o->count() > 0 && o->as<std::string>().empty())
-      throw Error(fmt::format("{}: no folder is named", option));
   Begun begun;
   begun.provenance = probes::describe(plan.seed);
   const bool resume = !place.resume.empty();
