@@ -2,8 +2,10 @@
 // exact sum of a function of their demand, without running through all of them.
 //
 // The demand of a step is linear in its context but where a window fills or a chunk of the cache
-// begins anew. Between those, a step's time is a sum of maxima of linear functions: convex, so that
-// it is linear over a range if in the middle it is the mean of the ends.
+// begins anew. Between those, the time of a step that reads one tier of memory is convex, so that
+// it is linear over a range if in the middle it is the mean of the ends. Tiers add bends the other
+// way, where the last expert leaves the fast one: a range is then missed only if its bends cancel
+// in the middle.
 #pragma once
 
 #include <algorithm>
@@ -19,11 +21,14 @@ inline Demand between(const Demand& a, const Demand& b, double x) {
   Demand d = a;
   auto mix = [x](auto from, auto to) { return from + x * (to - from); };
   for (std::size_t i = 0; i < d.parts.size(); ++i) {
-    auto& work = d.parts[i].work;
-    const auto &from = a.parts[i].work, &to = b.parts[i].work;
-    work = {mix(from.read, to.read), mix(from.written, to.written), mix(from.flops, to.flops)};
+    const auto &from = a.parts[i], &to = b.parts[i];
+    d.parts[i].weights = mix(from.weights, to.weights);
+    d.parts[i].work = {mix(from.work.read, to.work.read), mix(from.work.written, to.work.written),
+                       mix(from.work.flops, to.work.flops)};
   }
   d.scalar = mix(a.scalar, b.scalar);
+  d.kv_per_sequence = mix(a.kv_per_sequence, b.kv_per_sequence);
+  d.kv_held = mix(a.kv_held, b.kv_held);
   return d;
 }
 
@@ -31,6 +36,7 @@ inline Passes between(const Passes& a, const Passes& b, double x) {
   Passes p = a;
   p.model = between(a.model, b.model, x);
   p.draft = between(a.draft, b.draft, x);
+  p.kv_per_sequence = a.kv_per_sequence + x * (b.kv_per_sequence - a.kv_per_sequence);
   return p;
 }
 
@@ -56,10 +62,12 @@ class Series {
         for (const auto limit : {a.window, a.index_top}) {
           const double most = double(limit);
           if (a.layers == 0 || limit == 0) continue;
-          // All new tokens see less than the most; the last of them has reached it; all have.
+          // All new tokens see less than the most; some do, and what they see together is quadratic
+          // in the context, so that each step stands alone; none does.
           double full = a.chunked ? std::floor(from / most) * most : most;
           for (; full <= end; full += most) {
-            for (const double c : {full - more, full - 1, full}) range_ends(c - ahead);
+            for (double c = full - more; c < full; c += stride) range_ends(c - ahead);
+            range_ends(full - ahead);
             if (!a.chunked) break;
           }
         }

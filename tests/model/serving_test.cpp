@@ -186,6 +186,54 @@ TEST(Serving, AloneOnTheMachineDecodesAtTheMeanContext) {
   }
 }
 
+// Against step by step where not bytes and FLOPs alone grow with the context, or not evenly.
+TEST(Series, SumsWhateverGrowsWithTheContext) {
+  struct Setting {
+    const char *model, *machine, *set;
+    Partition partition;
+    double batch, start, stride, tokens;
+    int steps, drafts;
+    Format weights = Format::bf16;
+  };
+  const Setting settings[] = {
+      // The cache outgrows the fast tier, and with more stages it is held for all of them.
+      {"llama-3.1-70b", "h100-sxm-host", "", {.pp = 4}, 32, 101, 1, 1, 20000, 0},
+      // Sparse attention holds more than it reads; experts give way to the cache.
+      {"glm-5", "h100-sxm-host", "", {.tp = 8}, 64, 101, 1, 1, 30000, 0, Format::fp8},
+      {"gemma-3-27b", "h100-sxm-host", "", {}, 512, 101, 1, 1, 5000, 0},
+      {"llama-4-scout", "h100-sxm-host", "", {.tp = 4}, 64, 101, 1, 1, 20000, 0},
+      // A softmax takes its time a score.
+      {"llama-3.1-8b", "h100-8", "attention.unpack=100ps", {}, 64, 101, 1, 1, 4000, 0},
+      {"gemma-3-27b", "h100-8", "attention.unpack=100ps", {}, 64, 101, 1, 1, 4000, 0},
+      // While a window fills, some of the drafts see less of it than others.
+      {"gemma-3-27b", "h100-8", "attention.unpack=100ps", {}, 64, 1000, 1, 1, 40, 15},
+      {"glm-5", "h100-8", "attention.unpack=100ps", {.tp = 8}, 64, 2030, 1, 1, 40, 15},
+      {"llama-4-scout", "h100-8", "attention.unpack=100ps", {.tp = 8}, 64, 8180, 1, 1, 40, 15},
+      // A prompt by chunks.
+      {"gemma-3-27b", "h100-8", "attention.unpack=100ps", {}, 64, 1, 300, 300, 40, 0},
+      {"glm-5", "h100-sxm-host", "", {.tp = 8}, 64, 1, 300, 300, 90, 0, Format::fp8}};
+  for (const Setting& s : settings) {
+    const Transformer t = cards::find_model(s.model);
+    Machine m = cards::find_machine(s.machine);
+    if (*s.set) cards::set_parameter(m, s.set);
+    Case c = case_of(t, s.partition, s.batch, s.start);
+    c.workload.tokens = s.tokens;
+    c.workload.weights = c.workload.experts = c.workload.head = s.weights;
+    c.drafts = {s.drafts, 0.8, nullptr, {}};
+    const Series series(c, s.stride, s.steps);
+    for (const bool ideal : {false, true}) {
+      const auto time = Clock{&m, &c, ideal}(series.first());
+      double expected = 0;
+      for (int i = 0; i < s.steps; ++i) {
+        c.workload.context = s.start + i * s.stride;
+        expected += time(passes_of(c));
+      }
+      EXPECT_NEAR(series.sum(time) / expected, 1, 1e-10)
+          << s.model << " on " << s.machine << " " << s.set << " " << s.drafts << " " << ideal;
+    }
+  }
+}
+
 TEST(Serving, InstancesMultiplyTheSystemAndNotTheUser) {
   const Transformer t = cards::find_model("llama-3.1-8b");
   ServingQuestion q = question(t, 1000, 200);
