@@ -126,7 +126,12 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
                         matrix(part.rate),
                         D(part.overlap)};
     }
-    rated.overhead = seconds(relative(plain.overhead.in(seconds), Lever::fixed));
+    D overhead = relative(plain.overhead.in(seconds), Lever::fixed);
+    if (machine.engine_sequence) {
+      overhead.slope[static_cast<std::size_t>(Lever::batch)] =
+          machine.engine_sequence->value.in(seconds) / c.partition.dp;
+    }
+    rated.overhead = seconds(overhead);
     for (std::size_t i = 0; i < plain.exchanges.size(); ++i) {
       auto moved = [&](const ExchangeTimeOf<double>& t) {
         return ExchangeTimeOf<D>{

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/cards/laws.hpp"
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
 
@@ -16,6 +17,7 @@ struct Setting {
   double batch, context;
   Partition partition;
   int drafts = 0;
+  const char* engine = "";
 };
 
 const Setting settings[] = {
@@ -25,14 +27,17 @@ const Setting settings[] = {
     {"mixtral-8x7b", "h100-8", 16, 2000, {.tp = 8, .pp = 1, .ep = 8}},
     {"deepseek-v3", "xpu-hbm3", 128, 4096, {.tp = 1, .pp = 1, .ep = 32, .dp = 32}},
     {"gemma-3-27b", "xpu-3d-dram", 512, 700, {.tp = 4}},
-    {"deepseek-v3", "xpu-hbm4", 4, 4096, {.tp = 8}, 3}};
+    {"deepseek-v3", "xpu-hbm4", 4, 4096, {.tp = 8}, 3},
+    {"llama-3.1-8b", "h200-sxm-141gb", 16, 4096, {}, 0, "vllm"},
+    {"deepseek-v3", "h200-sxm-141gb", 16, 4096, {.tp = 1, .pp = 1, .ep = 1, .dp = 8}, 2, "vllm"}};
 
 // Against differences: the lever moved by a part in a million, on the numbers that the equations
 // see.
 TEST(Limits, ElasticitiesAgreeWithDifferences) {
   for (const auto& s : settings) {
     const Transformer t = cards::find_model(s.model);
-    const Machine m = cards::find_machine(s.machine);
+    const Machine card = cards::find_machine(s.machine);
+    const Machine m = *s.engine ? cards::with_laws(card, cards::built_in_laws(), s.engine) : card;
     const Transformer mtp = mtp_module(t);
     const Case c{&t,
                  {s.batch, s.context, Format::bf16, Format::bf16},
@@ -48,7 +53,10 @@ TEST(Limits, ElasticitiesAgreeWithDifferences) {
         Case moved = c;
         if (l == Lever::batch) moved.workload.batch *= factor;
         if (l == Lever::context) moved.workload.context *= factor;
-        if (l == Lever::batch || l == Lever::context) d = passes_of(moved);
+        if (l == Lever::batch || l == Lever::context) {
+          d = passes_of(moved);
+          r = rates(m, moved, d);
+        }
         change(r.model, factor);
         if (d.drafts > 0) change(r.draft, factor);
         return -std::log((ideal ? ideal_step(r, d) : calibrated_step(r, d)).total.in(seconds));
@@ -67,6 +75,7 @@ TEST(Limits, ElasticitiesAgreeWithDifferences) {
     });
     check(Lever::fixed, [](Rates& r, double f) {
       for (auto& p : r.parts) p.fixed = p.fixed * f;
+      r.overhead = r.overhead * f;
     });
     check(Lever::sync_latency, [](Rates& r, double f) {
       for (auto* x : {&r.exchanges, &r.exchanges_ideal})
