@@ -32,34 +32,34 @@ struct Conventions {
     return m;
   }
 
-  void apply(Demand& d, const Transformer& t, const Workload& w, Partition p) const {
+  template <class S>
+  void apply(DemandOf<S>& d, const Transformer& t, const WorkloadOf<S>& w, Partition p) const {
     if (nominal_parameters && t.nominal_parameters > 0) {
       // Of a dense model all parameters are read; of experts those that were picked, scaled to the
       // nominal total.
       const bool dense = t.expert_parameters() == 0;
-      const double read = d.part(Part::linear).weights + d.part(Part::apart).weights;
-      const double scale =
-          dense ? t.nominal_parameters / (p.tp * read) : t.nominal_parameters / t.parameters();
+      const S read = d.part(Part::linear).weights + d.part(Part::apart).weights;
+      const S scale = dense ? S(t.nominal_parameters) / (S(double(p.tp)) * read)
+                            : S(t.nominal_parameters / t.parameters());
       for (Part x : {Part::linear, Part::apart, Part::experts}) {
-        d.part(x).weights *= scale;
+        d.part(x).weights = scale * d.part(x).weights;
         d.part(x).work = scale * d.part(x).work;
       }
     }
     if (even_kv) {
-      double elements = 0;
+      S elements = S(0.0);
       for (const auto& a : t.attention) {
-        const double seen =
-            a.window > 0 && double(a.window) < w.context ? double(a.window) : w.context;
-        elements += double(a.layers) * a.kv_elements() * seen;
+        const S seen = a.window > 0 ? min(w.context, S(double(a.window))) : w.context;
+        elements = elements + S(double(a.layers) * a.kv_elements()) * seen;
       }
       d.part(Part::attention).work.read =
-          bytes(w.batch * elements * element_bytes(w.kv) / (double(p.tp) * p.dp));
-      d.part(Part::attention).work.written = bytes(0.0);
+          bytes(w.batch * elements * S(element_bytes(w.kv)) / S(double(p.tp) * p.dp));
+      d.part(Part::attention).work.written = bytes(S(0.0));
     }
     if (syncs_per_layer > 0) {
       d.exchange_count = p.tp > 1 ? 1 : 0;
-      d.exchanges[0] = {Exchange::all_reduce, p.tp, double(syncs_per_layer * t.layers()),
-                        bytes(0.0)};
+      d.exchanges[0] = {Exchange::all_reduce, p.tp, S(double(syncs_per_layer * t.layers())),
+                        bytes(S(0.0))};
     }
   }
 };

@@ -82,8 +82,7 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
   auto lever = [](double v, Lever l) {
     return std::isfinite(v) ? D::variable(v, static_cast<std::size_t>(l)) : D(v);
   };
-  // The same code, on numbers that carry their slopes. Conventions of counting do not apply to
-  // slopes in the workload.
+  // The same code, on numbers that carry their slopes.
   WorkloadOf<D> workload = as<D>(w);
   workload.batch = lever(w.batch, Lever::batch);
   workload.context = lever(w.context, Lever::context);

@@ -55,14 +55,19 @@ template <class S>
 PassesOf<S> passes_of(const Case& c, const WorkloadOf<S>& w) {
   PassesOf<S> p;
   const Drafts& d = c.drafts;
-  p.model = demand<S>(*c.transformer, checking(w, d), c.partition);
+  auto demanded = [&](const Transformer& t, const WorkloadOf<S>& of, Partition at) {
+    DemandOf<S> x = demand<S>(t, of, at);
+    c.conventions.apply(x, t, of, at);
+    return x;
+  };
+  p.model = demanded(*c.transformer, checking(w, d), c.partition);
   p.weights_held = p.model.weights_held;
   p.kv_per_sequence = p.model.kv_per_sequence;
   if (d.passes() == 0) return p;
   const Partition at = drafting(c.partition, d);
   p.drafts = S(double(d.passes()));
   // All passes as the middle one: what they do grows evenly with the context.
-  p.draft = demand<S>(*d.by, drafting(w, d, (d.tokens - 1) * 0.5), at);
+  p.draft = demanded(*d.by, drafting(w, d, (d.tokens - 1) * 0.5), at);
   const DemandOf<S> last = demand<S>(*d.by, drafting(w, d, d.tokens - 1), at);
   p.weights_held = p.weights_held + S(double(d.copies())) * last.weights_held;
   // The stage with the MTP modules caches for the sequences of all stages.
@@ -71,16 +76,7 @@ PassesOf<S> passes_of(const Case& c, const WorkloadOf<S>& w) {
   return p;
 }
 
-inline Passes passes_of(const Case& c) {
-  Passes p = passes_of<double>(c, c.workload);
-  c.conventions.apply(p.model, *c.transformer, checking(c.workload, c.drafts), c.partition);
-  if (p.drafts > 0) {
-    c.conventions.apply(p.draft, *c.drafts.by,
-                        drafting(c.workload, c.drafts, (c.drafts.tokens - 1) * 0.5),
-                        drafting(c.partition, c.drafts));
-  }
-  return p;
-}
+inline Passes passes_of(const Case& c) { return passes_of<double>(c, c.workload); }
 
 template <class S>
 struct PassRatesOf {

@@ -18,6 +18,7 @@ struct Setting {
   Partition partition;
   int drafts = 0;
   const char* engine = "";
+  Conventions conventions{};
 };
 
 const Setting settings[] = {
@@ -29,7 +30,9 @@ const Setting settings[] = {
     {"gemma-3-27b", "xpu-3d-dram", 512, 700, {.tp = 4}},
     {"deepseek-v3", "xpu-hbm4", 4, 4096, {.tp = 8}, 3},
     {"llama-3.1-8b", "h200-sxm-141gb", 16, 4096, {}, 0, "vllm"},
-    {"deepseek-v3", "h200-sxm-141gb", 16, 4096, {.tp = 1, .pp = 1, .ep = 1, .dp = 8}, 2, "vllm"}};
+    {"deepseek-v3", "h200-sxm-141gb", 16, 4096, {.tp = 1, .pp = 1, .ep = 1, .dp = 8}, 2, "vllm"},
+    {"llama-3.1-405b", "xpu-hbm3", 8, 65536, {.tp = 16, .pp = 4}, 0, "", Conventions::paper()},
+    {"deepseek-v3", "xpu-hbm4", 4, 4096, {.tp = 8}, 3, "", Conventions::paper()}};
 
 // Against differences: the lever moved by a part in a million, on the numbers that the equations
 // see.
@@ -42,7 +45,7 @@ TEST(Limits, ElasticitiesAgreeWithDifferences) {
     const Case c{&t,
                  {s.batch, s.context, Format::bf16, Format::bf16},
                  s.partition,
-                 {},
+                 s.conventions,
                  {s.drafts, 0.8, &mtp, {}}};
     const Elasticities e = elasticities(m, c);
     const Reach reach(m, c);
@@ -55,7 +58,7 @@ TEST(Limits, ElasticitiesAgreeWithDifferences) {
         if (l == Lever::context) moved.workload.context *= factor;
         if (l == Lever::batch || l == Lever::context) {
           d = passes_of(moved);
-          r = rates(m, moved, d);
+          r = rates(s.conventions.applied(m), moved, d);
         }
         change(r.model, factor);
         if (d.drafts > 0) change(r.draft, factor);
