@@ -202,15 +202,16 @@ void for_each_operator(const Transformer& t, const WorkloadOf<S>& w, Partition p
     const double k = double(f.top_k), here = double(f.experts) / p.ep;
     const S routed = w.batch * w.tokens;  // tokens of all replicas
     const S read = share_of_experts_read(routed, double(f.experts), k);
-    // Imbalance of the busiest of the ep ranks: of experts read, and of tokens computed. Its own
-    // slope is left out.
-    const double tokens = value_of(routed);
-    const double reading = busiest_count(here, value_of(read), p.ep) / (here * value_of(read));
-    const double computing = busiest_count(tokens * k, 1.0 / p.ep, p.ep) / (tokens * k / p.ep);
+    // Imbalance of the busiest of the ep ranks: of experts read, and of tokens computed.
+    const S reading = through(
+        read, [&](double share) { return busiest_count(here, share, p.ep) / (here * share); });
+    const S computing = through(routed, [&](double tokens) {
+      return busiest_count(tokens * k, 1.0 / p.ep, p.ep) / (tokens * k / p.ep);
+    });
     const double each =
         t.expert_weights(f) * p.ep / double(p.stage_ranks());  // of an expert, on a rank
-    const S weights = read * S(here * reading * each);
-    const S pairs = routed * S(k / p.ep * computing);
+    const S weights = read * (S(here) * reading * S(each));
+    const S pairs = routed * (S(k / p.ep) * computing);
     const WorkOf<S> work{bytes(weights * S(weight_bytes(w.experts))), bytes(S(0.0)),
                          flops(pairs * S(2 * each))};
     const FlopsOf<S> gates =

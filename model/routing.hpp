@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/quantity.hpp"
+
 namespace limen::model {
 
 // Upper bound of the expected maximum of `bins` counts, each binomial-like with n trials of
@@ -49,6 +51,18 @@ inline double bins_hit(double experts, double k, int bins) {
   for (double i = 0; i < k; ++i)
     none *= std::max(0.0, experts - experts / bins - i) / (experts - i);
   return bins * (1 - none);
+}
+
+// f(x) of a function of plain numbers; if x has slopes, with those that a central difference gives.
+template <class S, class F>
+S through(const S& x, F&& f) {
+  const double at = value_of(x);
+  if constexpr (requires { x.slope; }) {
+    const double h = 1e-5 * at;
+    return x.through(f(at), (f(at + h) - f(at - h)) / (2 * h));
+  } else {
+    return S(f(at));
+  }
 }
 
 // Fraction of the experts that a step with m tokens reads.
