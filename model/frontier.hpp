@@ -334,10 +334,10 @@ inline void ServingSearch::add_intervals(ServingPoint& point) const {
     point.high.*f = point.now.*f + std::sqrt(spreads[i].up);
     point.calibrated = point.calibrated || point.low.*f < point.high.*f;
   }
-  // Nothing is faster than the ideal.
-  point.low.ttft = std::max(point.low.ttft, point.ideal.ttft);
-  point.low.tpot = std::max(point.low.tpot, point.ideal.tpot);
-  point.high.stps = std::min(point.high.stps, point.ideal.stps);
+  // Nothing is faster than the ideal, to the last digit in which the two may differ without laws.
+  point.low.ttft = std::min(point.now.ttft, std::max(point.low.ttft, point.ideal.ttft));
+  point.low.tpot = std::min(point.now.tpot, std::max(point.low.tpot, point.ideal.tpot));
+  point.high.stps = std::max(point.now.stps, std::min(point.high.stps, point.ideal.stps));
 }
 
 }  // namespace limen::model

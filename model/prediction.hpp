@@ -225,7 +225,9 @@ inline Prediction predict(const Machine& given, const Case& c) {
     scatter_of(d.drafts, d.draft, draft, c.drafts.formats);
   }
   const double slow = time + std::sqrt(spread.up);
-  const double fast = std::fmax(time - std::sqrt(spread.down), out.ideal.total.in(seconds));
+  // Without laws both forms are one, added up in another order.
+  const double fast =
+      std::fmin(time, std::fmax(time - std::sqrt(spread.down), out.ideal.total.in(seconds)));
 
   const double in_flight = c.workload.batch * busy_stages(*c.transformer, c.partition.pp);
   out.tokens_per_step = c.drafts.tokens_per_step();
