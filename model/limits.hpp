@@ -32,7 +32,7 @@ inline constexpr std::size_t lever_count = 13;
 constexpr const char* name(Lever l) {
   constexpr const char* names[] = {"memory.bandwidth",
                                    "linear efficiency",
-                                   "memory.efficiency",
+                                   "attention efficiency",
                                    "matrix compute",
                                    "scalar compute",
                                    "unpack time",

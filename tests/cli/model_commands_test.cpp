@@ -68,6 +68,9 @@ TEST(LimitsCommand, AnswersForEveryParameterEveryPairAndEveryWayToATarget) {
     EXPECT_TRUE(c["parameters"].contains(key)) << key;
   EXPECT_NEAR(c["parameters"]["memory.bandwidth"]["elasticity"]["calibrated"].get<double>(),
               c["elasticity"]["memory.bandwidth"]["calibrated"].get<double>(), 1e-6);
+  // Attention runs under a law of its own here, and memory.efficiency does nothing.
+  EXPECT_TRUE(c["elasticity"].contains("attention efficiency"));
+  EXPECT_FALSE(c["elasticity"].contains("memory.efficiency"));
   EXPECT_EQ(c["without"].size(), 10u);  // four alone, six pairs
   EXPECT_EQ(c["factor_for"]["10000"].size(), 7u);
   // Weights and cache at half the bytes are as much as twice the bandwidth.
