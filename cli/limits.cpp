@@ -58,6 +58,8 @@ nlohmann::ordered_json analysis(const Machine& m, const Case& c) {
                              {"machine", m.name},
                              {"tp", c.partition.tp},
                              {"pp", c.partition.pp},
+                             {"ep", c.partition.ep},
+                             {"dp", c.partition.dp},
                              {"batch", c.workload.batch},
                              {"context", c.workload.context},
                              {"weights", name(c.workload.weights)},
@@ -166,9 +168,11 @@ std::string factor_text(const nlohmann::ordered_json& v) {
 
 std::string text(const nlohmann::ordered_json& a) {
   std::string out = fmt::format(
-      "{} on {}, tp {}, pp {}, batch {:.0f}, context {:.0f}{}: {} tokens/s a user, ideal {}{}\n",
+      "{} on {}, tp {}, pp {}, ep {}, dp {}, batch {:.0f}, context {:.0f}{}: {} tokens/s a user, "
+      "ideal {}{}\n",
       a["model"].get<std::string>(), a["machine"].get<std::string>(), a["tp"].get<int>(),
-      a["pp"].get<int>(), a["batch"].get<double>(), a["context"].get<double>(),
+      a["pp"].get<int>(), a["ep"].get<int>(), a["dp"].get<int>(), a["batch"].get<double>(),
+      a["context"].get<double>(),
       a["draft"] == 0 ? ""
                       : fmt::format(", {} drafts: {} tokens a step", a["draft"].get<int>(),
                                     figure(a["tokens_per_step"].get<double>())),

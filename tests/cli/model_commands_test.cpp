@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(ReproduceCommand, MatchesThePublishedFiguresToTheDigit) {
   const auto r = run_limen({"reproduce", "--json"});
@@ -83,6 +85,19 @@ TEST(LimitsCommand, AnswersForEveryParameterEveryPairAndEveryWayToATarget) {
       HasSubstr("compute is left out"));
   const auto& other = c["otherwise_for"]["1000"];
   EXPECT_GT(other["a model smaller by"]["ideal"].get<double>(), 1);
+}
+
+TEST(LimitsCommand, NamesThePartition) {
+  const std::vector<std::string> asked = {
+      "limits", "--model", "deepseek-v3", "--machine", "h100-8",  "--tp", "4",
+      "--dp",   "1,2",     "--ep",        "1,4",       "--batch", "8"};
+  auto as_json = asked;
+  as_json.push_back("--json");
+  std::set<std::pair<int, int>> named;
+  for (const auto& c : json::parse(run_limen(as_json).out))
+    named.insert({c["ep"].get<int>(), c["dp"].get<int>()});
+  EXPECT_EQ(named.size(), 4u);
+  EXPECT_THAT(run_limen(asked).out, HasSubstr("tp 4, pp 1, ep 4, dp 2, batch 8"));
 }
 
 TEST(FindingsCommand, ComputesEachClaimOnIdealHardwareAndAsMeasured) {
