@@ -1,4 +1,5 @@
 // limen limits: what each resource buys for one model on one machine, and what a target would take.
+#include <cmath>
 #include <memory>
 
 #include <fmt/format.h>
@@ -52,6 +53,9 @@ using report::number;
 
 nlohmann::ordered_json analysis(const Machine& m, const Case& c) {
   const Prediction p = predict(m, c);
+  if (!std::isfinite(p.step.total.in(seconds)))
+    throw Error(fmt::format("{} on {}: a step takes longer than a number can hold",
+                            c.transformer->name, m.name));
   const Elasticities e = elasticities(m, c);
   const Reach reach(m, c);
   nlohmann::ordered_json out{{"model", c.transformer->name},

@@ -79,33 +79,28 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
   const Machine machine = c.conventions.applied(given);
   const Workload& w = c.workload;
   const PassRates r = rates(machine, c, passes_of(c));
-  auto lever = [](double v, Lever l) {
-    return std::isfinite(v) ? D::variable(v, static_cast<std::size_t>(l)) : D(v);
+  // Slopes are relative: of the logarithm of each lever. What is not finite has none.
+  auto relative = [](double v, Lever l, double sign = 1) {
+    D d(v);
+    if (std::isfinite(v)) d.slope[static_cast<std::size_t>(l)] = sign * v;
+    return d;
   };
   // The same code, on numbers that carry their slopes.
   WorkloadOf<D> workload = as<D>(w);
-  workload.batch = lever(w.batch, Lever::batch);
-  workload.context = lever(w.context, Lever::context);
+  workload.batch = relative(w.batch, Lever::batch);
+  workload.context = relative(w.context, Lever::context);
   PassesOf<D> demanded = passes_of(c, workload);
   scale_bytes(demanded, D::variable(1, static_cast<std::size_t>(Lever::weight_bytes)),
               D::variable(1, static_cast<std::size_t>(Lever::kv_bytes)));
-  // All matrix rates move together: a relative slope of 1 each.
-  auto matrix = [](FlopsPerSecond rate) {
-    D d(rate.in(flops_per_second));
-    if (std::isfinite(d.value)) d.slope[static_cast<std::size_t>(Lever::matrix_compute)] = d.value;
-    return flops_per_second(d);
-  };
-  auto relative = [](double v, Lever l, double sign = 1) {
-    D d(v);
-    d.slope[static_cast<std::size_t>(l)] = sign * v;
-    return d;
+  auto matrix = [&](FlopsPerSecond rate) {  // all of them move together
+    return flops_per_second(relative(rate.in(flops_per_second), Lever::matrix_compute));
   };
   auto with_slopes = [&](const Rates& plain) {
     RatesOf<D> rated;
     rated.bandwidth =
-        bytes_per_second(lever(plain.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
+        bytes_per_second(relative(plain.bandwidth.in(bytes_per_second), Lever::memory_bandwidth));
     rated.scalar =
-        flops_per_second(lever(plain.scalar.in(flops_per_second), Lever::scalar_compute));
+        flops_per_second(relative(plain.scalar.in(flops_per_second), Lever::scalar_compute));
     rated.tiers.count = plain.tiers.count;
     for (std::size_t i = 0; i < plain.tiers.count; ++i) {
       const auto& tier = plain.tiers.tier[i];
@@ -128,7 +123,7 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
     D overhead = relative(plain.overhead.in(seconds), Lever::fixed);
     if (machine.engine_sequence) {
       overhead.slope[static_cast<std::size_t>(Lever::batch)] =
-          machine.engine_sequence->value.in(seconds) / c.partition.dp;
+          w.batch / c.partition.dp * machine.engine_sequence->value.in(seconds);
     }
     rated.overhead = seconds(overhead);
     for (std::size_t i = 0; i < plain.exchanges.size(); ++i) {
@@ -149,26 +144,8 @@ inline Elasticities elasticities(const Machine& given, const Case& c) {
   const D ideal = ideal_step(rated, demanded).total.in(seconds);
   Elasticities out;
   for (std::size_t i = 0; i < lever_count; ++i) {
-    // The first slopes are absolute (per unit of the lever), the others were seeded relative to it.
-    double scale = 1;
-    switch (static_cast<Lever>(i)) {
-      case Lever::memory_bandwidth:
-        scale = r.model.bandwidth.in(bytes_per_second);
-        break;
-      case Lever::scalar_compute:
-        scale = r.model.scalar.in(flops_per_second);
-        break;
-      case Lever::batch:
-        scale = w.batch;
-        break;
-      case Lever::context:
-        scale = w.context;
-        break;
-      default:
-        break;
-    }
     auto relative_slope = [&](const D& time) {
-      return time.slope[i] == 0 ? 0.0 : 0 - time.slope[i] * scale / time.value;
+      return time.slope[i] == 0 ? 0.0 : 0 - time.slope[i] / time.value;
     };
     out.calibrated[i] = relative_slope(calibrated);
     out.ideal[i] = relative_slope(ideal);

@@ -87,6 +87,22 @@ TEST(LimitsCommand, AnswersForEveryParameterEveryPairAndEveryWayToATarget) {
   EXPECT_GT(other["a model smaller by"]["ideal"].get<double>(), 1);
 }
 
+TEST(LimitsCommand, AnswersForAnyBandwidthThatANumberHolds) {
+  auto at = [](const std::string& bandwidth) {
+    return run_limen({"limits", "--model", "llama-3.1-8b", "--machine", "h100-8", "--set",
+                      "memory.bandwidth=" + bandwidth});
+  };
+  const auto least = at("1e-290B/s");
+  EXPECT_EQ(least.code, 0) << least.err;
+  EXPECT_THAT(least.out, HasSubstr("memory.bandwidth                                    1.000"));
+  EXPECT_THAT(least.out, Not(HasSubstr("nan")));
+  EXPECT_THAT(least.out, Not(HasSubstr("inf")));
+  const auto less = at("1e-300B/s");
+  EXPECT_EQ(less.code, 2);
+  EXPECT_THAT(less.err, HasSubstr("longer than a number can hold"));
+  EXPECT_THAT(less.err, Not(HasSubstr("internal")));
+}
+
 TEST(LimitsCommand, NamesThePartition) {
   const std::vector<std::string> asked = {
       "limits", "--model", "deepseek-v3", "--machine", "h100-8",  "--tp", "4",
