@@ -86,7 +86,12 @@ std::string nothing_found(const Machine& m, const ServingQuestion& q, const Serv
     c.workload.batch =
         q.space.batch > 0 ? q.space.batch : double(c.partition.dp) * q.request.prompts;
     c.workload.context = double(q.request.input + q.request.output - 1);
-    const std::string alone = predict(m, c).why_not;
+    std::string alone = predict(m, c).why_not;
+    const double together = double(c.partition.dp) * q.request.prompts,
+                 sequences = in_flight(*c.transformer, p.pool, c.workload.batch);
+    if (!q.disaggregate && sequences < together)
+      alone = fmt::format("{:.0f} prompts cannot be prefilled together, with {:.0f} in flight",
+                          together, sequences);
     why = fmt::format("closest is {}, batch {:.0f}: {}", report::words({c.partition, 1}),
                       c.workload.batch, alone.empty() ? "no room for both pools" : alone);
   }

@@ -167,6 +167,8 @@ inline void ServingSearch::try_partition(Partition p) {
     result_.closest.pool.partition = p;
   };
   if (!impossible(machine_, c).empty()) return cannot({Miss::unrunnable, 0});
+  if (!q_.disaggregate && in_flight(*c.transformer, {p, 1}, first) < unit * q_.request.prompts)
+    return cannot({Miss::unrunnable, 0});  // so many are never there to be prefilled together
   Candidate candidate(machine_, c);
   if (candidate.largest() < first) return cannot({Miss::large, candidate.fill()});
 

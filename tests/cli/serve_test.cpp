@@ -89,6 +89,19 @@ TEST(ServeCommand, KeepsTheLimitsOnTimes) {
   EXPECT_THAT(none.err, HasSubstr("nothing is feasible; closest is"));
 }
 
+TEST(ServeCommand, PrefillsNoMorePromptsTogetherThanAreInFlight) {
+  const auto all = serve({"--batch", "8", "--tp", "8", "--pp", "1", "--prompts", "8"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  const auto more = serve({"--batch", "8", "--tp", "8", "--pp", "1", "--prompts", "1000"});
+  EXPECT_EQ(more.code, 1);
+  EXPECT_EQ(more.out, "");
+  EXPECT_EQ(more.lines_of_error(), 1);
+  EXPECT_THAT(more.err,
+              HasSubstr("batch 8: 1000 prompts cannot be prefilled together, with 8 in flight"));
+  // Each stage has a batch of its own.
+  EXPECT_EQ(serve({"--batch", "4", "--tp", "4", "--pp", "2", "--prompts", "8"}).code, 0);
+}
+
 TEST(ServeCommand, DividesTheDevicesIntoPools) {
   const auto given = serve({"--disaggregate", "2:6", "--json"}),
              best = serve({"--disaggregate", "auto", "--json"}),
