@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,21 +25,31 @@ void for_each_count(M& m, F&& f) {
   f("devices_per_node", m.devices_per_node);
 }
 
-// What was fitted for collectives gives way to a latency or bandwidth that is named: `key` is
-// sync.tp or sync.tp_bandwidth, and the machine has it; any other key changes nothing.
-inline void displace_fits(Machine& m, std::string_view key) {
+// What was fitted for collectives on the machine `was`, after `key` was named anew: sync.tp stands
+// for the fitted latencies. The time of a byte grows with that on the links of sync.tp_bandwidth,
+// of which it keeps the measured share; where their bandwidth was not known, that time stands for
+// it. Any other key changes nothing.
+inline void displace_fits(Machine& m, std::string_view key, const Machine& was) {
   if (key != "sync.tp" && key != "sync.tp_bandwidth") return;
-  const std::pair<Exchange, std::vector<CollectivePiece>*> kinds[] = {
-      {Exchange::all_reduce, &m.all_reduce},
-      {Exchange::all_gather, &m.all_gather},
-      {Exchange::reduce_scatter, &m.reduce_scatter},
-      {Exchange::all_to_all, &m.all_to_all}};
-  for (const auto& [kind, pieces] : kinds) {
-    for (auto& piece : *pieces) {
+  const std::tuple<Exchange, std::vector<CollectivePiece>*, const std::vector<CollectivePiece>*>
+      kinds[] = {{Exchange::all_reduce, &m.all_reduce, &was.all_reduce},
+                 {Exchange::all_gather, &m.all_gather, &was.all_gather},
+                 {Exchange::reduce_scatter, &m.reduce_scatter, &was.reduce_scatter},
+                 {Exchange::all_to_all, &m.all_to_all, &was.all_to_all}};
+  for (const auto& [kind, pieces, fitted] : kinds) {
+    for (std::size_t i = 0; i < pieces->size(); ++i) {
+      auto& piece = (*pieces)[i];
       if (key == "sync.tp") {
         piece.alpha = *m.sync_tp;
+        continue;
+      }
+      const auto& p = *m.sync_tp_bandwidth;
+      if (was.sync_tp_bandwidth) {
+        const double slower = was.sync_tp_bandwidth->value / p.value;
+        const auto& beta = (*fitted)[i].beta;
+        piece.beta = {beta.value * slower, beta.low * slower, beta.high * slower, beta.evidence,
+                      beta.source};
       } else {
-        const auto& p = *m.sync_tp_bandwidth;
         piece.beta = Parameter<SecondsPerByte>::exact(
             link_time(m.sync_tp_bandwidth, kind, piece.ranks), p.evidence, p.source);
       }
@@ -51,6 +62,7 @@ inline void displace_fits(Machine& m, std::string_view key) {
 // there is no such key. From then on the parameter is hypothetical, has no interval, and waits for
 // its value.
 inline Setter parameter_setter(Machine& m, const std::string& key, const std::string& source) {
+  const Machine was = m;
   Setter found;
   for_each_count(m, [&](const char* name, int& count) {
     if (key == name) found = [&count](double v) { count = static_cast<int>(v); };
@@ -63,10 +75,9 @@ inline Setter parameter_setter(Machine& m, const std::string& key, const std::st
     found = [at = &*p](double v) { at->value = at->low = at->high = Unit<D>{1.0}(v); };
   });
   if (key != "sync.tp" && key != "sync.tp_bandwidth") return found;
-  displace_fits(m, key);
-  return [&m, key, set = std::move(found)](double v) {
+  return [&m, key, was, set = std::move(found)](double v) {
     set(v);
-    displace_fits(m, key);
+    displace_fits(m, key, was);
   };
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/limits.hpp"
+#include "model/parameter_slot.hpp"
 
 namespace limen::model {
 
@@ -116,7 +117,8 @@ inline PassRatesOf<Slope> sloped(const PassRates& r, const PassRates& up, const 
 
 // Of every parameter that the machine names and that can take time.
 inline std::vector<Sensitivity> sensitivities(const Machine& given, const Case& c) {
-  Machine moved = c.conventions.applied(given);
+  const Machine machine = c.conventions.applied(given);
+  Machine moved = machine;
   const Passes d = passes_of(c);
   const PassesOf<detail::Slope> fixed = detail::constant(d);
   auto rated = [&] { return rates(moved, c, d); };
@@ -131,7 +133,10 @@ inline std::vector<Sensitivity> sensitivities(const Machine& given, const Case& 
     constexpr bool shorter = std::is_same_v<Q, Seconds> || std::is_same_v<Q, SecondsPerByte>;
     constexpr double h = 1e-5;
     const Q value = p.value;
-    auto at = [&](double factor) { p.value = value * factor; };
+    auto at = [&](double factor) {
+      p.value = value * factor;
+      if (key == "sync.tp_bandwidth") displace_fits(moved, key, machine);
+    };
     at(1 + h);
     const PassRates up = rated();
     at(1 - h);

@@ -224,6 +224,7 @@ Machine read(std::string_view text, const std::string& origin, const std::string
       reader.count(root, "ranks_per_device", "ranks_per_device", m.ranks_per_device);
   m.devices_per_node =
       reader.count(root, "devices_per_node", "devices_per_node", m.devices_per_node);
+  const Machine base = m;
   for_each_parameter(m, [&](const std::string& name, auto& p) {
     std::string key = name;
     const toml::table* table = descend(root, key);
@@ -232,7 +233,7 @@ Machine read(std::string_view text, const std::string& origin, const std::string
       table = &none;
     }
     reader.parameter(*table, key, name, p);
-    if (table->contains(key)) displace_fits(m, name);
+    if (table->contains(key)) displace_fits(m, name, base);
   });
   for_each_law(m, [&](const std::string& prefix, auto& law) {
     const std::string name = prefix + ".scatter";

@@ -84,6 +84,11 @@ class Draws {
     for (const auto& p : each_) p.set(drawn(p.low, p.value, p.high, normal(seed_, draw, p.key)));
   }
 
+  // The values about which is drawn.
+  void restore() const {
+    for (const auto& p : each_) p.set(p.value);
+  }
+
  private:
   struct Each {
     double low, value, high;

@@ -80,10 +80,14 @@ void Evaluator::move_to(std::size_t changed) {
     follows_batch_ = follow_batch(prepared_->machine, demand_, partition_);
   }
   if (changed < g.batch_place()) {
+    // Draws are about what the axes leave of a parameter, which may move with another's.
+    const bool drawn_anew = g.draws > 0 && changed < g.draw_place() && !g.machine_axes.empty();
+    if (drawn_anew) prepared_->draws.front().restore();
     for (std::size_t i = changed < Grid::first ? 0 : changed - Grid::first;
          i < g.machine_axes.size(); ++i) {
       prepared_->setters[i](g.machine_axes[i].values[at_[Grid::first + i]]);
     }
+    if (drawn_anew) prepared_->draws.front() = Draws(prepared_->machine, g.seed);
     if (g.draws > 0) prepared_->draws.front().apply(at_[g.draw_place()]);
     rates_known_ = false;
   }

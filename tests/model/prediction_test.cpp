@@ -6,6 +6,7 @@
 
 #include "model/cards/machine_card.hpp"
 #include "model/cards/model_card.hpp"
+#include "model/sensitivity.hpp"
 
 namespace limen::model {
 namespace {
@@ -103,6 +104,39 @@ TEST(Predict, FitsGiveWayToWhatIsSetAndEfficienciesStay) {
   EXPECT_NEAR(p.step.linear.in(seconds), 7.5045e9 * 2 / 2 / (0.8 * 18e12), 1e-6);
   EXPECT_NEAR(p.step.exchanges.in(seconds), 66 * (1e-6 + 1e-12 * 8192), 1e-12);
   EXPECT_EQ(m.memory_bandwidth->evidence, Evidence::hypothetical);
+}
+
+TEST(Predict, LinksThatAreNamedKeepTheMeasuredShareOfTheirBandwidth) {
+  Machine m = simple();
+  m.sync_tp_bandwidth = known(gigabytes_per_second(450.0));
+  m.all_reduce = {
+      {2, bytes(0.0), known(microseconds(5.0)), about(seconds_per_byte(7.6e-12), 0.1), 0}};
+  auto with = [&](const char* assignment) {
+    Machine other = m;
+    cards::set_parameter(other, assignment);
+    return other;
+  };
+  const Case c = of(64, 4096, 2);
+  const auto as_is = predict(m, c), own = predict(with("sync.tp_bandwidth=450GB/s"), c);
+  EXPECT_DOUBLE_EQ(own.utps, as_is.utps);
+  EXPECT_DOUBLE_EQ(own.utps_low, as_is.utps_low);
+  EXPECT_DOUBLE_EQ(own.utps_high, as_is.utps_high);
+  const Machine half = with("sync.tp_bandwidth=225GB/s");
+  EXPECT_NEAR(predict(half, c).step.exchanges.in(seconds), 66 * (5e-6 + 2 * 7.6e-12 * 64 * 8192),
+              1e-12);
+  EXPECT_DOUBLE_EQ(half.all_reduce[0].beta.high.in(seconds_per_byte), 2 * 1.1 * 7.6e-12);
+  // That is what the table of parameters says it buys.
+  double bandwidth = 0, beta = 0;
+  for (const auto& s : sensitivities(m, c)) {
+    if (s.key == "sync.tp_bandwidth") bandwidth = s.elasticity;
+    if (s.key == "sync.all_reduce[2 ranks, from 0 B].beta") beta = s.elasticity;
+  }
+  EXPECT_LT(beta, -0.001);
+  EXPECT_NEAR(bandwidth, -beta, 1e-8);
+  // Where no bandwidth was known, the crossings of the links that are named.
+  m.sync_tp_bandwidth.reset();
+  EXPECT_NEAR(predict(with("sync.tp_bandwidth=500GB/s"), c).step.exchanges.in(seconds),
+              66 * (5e-6 + 2e-12 * 64 * 8192), 1e-12);
 }
 
 TEST(Predict, CollectivesAreExtrapolatedBeyondTheLargestFit) {

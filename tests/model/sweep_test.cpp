@@ -273,6 +273,27 @@ TEST(Draws, HaveTheMedianAndTheInterval) {
   EXPECT_NEAR(double(under_zero) / n, 0.05, 0.005);
 }
 
+TEST(Draws, AreAboutWhatAnAxisLeavesOfAParameter) {
+  Grid g;
+  g.machines = {cards::find_machine("h100-8")};
+  g.models = {cards::find_model("llama-3.1-8b")};
+  g.weights = {Format::bf16};
+  g.kv = {Format::bf16};
+  g.tp = {8};
+  g.batches = {512};
+  g.contexts = {1000};
+  g.draws = 3;
+  auto rates_at = [&](std::vector<double> bandwidths) {
+    g.machine_axes = {{"sync.tp_bandwidth", std::move(bandwidths)}};
+    const auto n = g.points().value();
+    auto out = std::make_unique<Figures>();
+    Evaluator(g).evaluate(0, n, *out);
+    return std::vector<double>(out->utps, out->utps + n);
+  };
+  const auto both = rates_at({450e9, 45e9}), slow = rates_at({45e9});
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_DOUBLE_EQ(both[3 + i], slow[i]);
+}
+
 TEST(Draws, DependOnSeedNumberAndKeyAlone) {
   Random r(11);
   Machine a = random_machine(r), b = a;
