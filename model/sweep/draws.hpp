@@ -100,11 +100,10 @@ class Draws {
     if (!(p.low < p.high)) return;
     using D = typename decltype(p.value)::dimension;
     constexpr Unit<D> unit{1.0};
+    const bool share = std::is_same_v<D, Scalar> && !is_exponent(key);
     each_.push_back(
-        {p.low.in(unit), p.value.in(unit), p.high.in(unit), hash_of(key), [at = &p](double v) {
-           if (std::is_same_v<D, Scalar>) v = std::fmin(v, 1);
-           at->value = Unit<D>{1.0}(v);
-         }});
+        {p.low.in(unit), p.value.in(unit), p.high.in(unit), hash_of(key),
+         [at = &p, share](double v) { at->value = Unit<D>{1.0}(share ? std::fmin(v, 1) : v); }});
   }
 
   std::uint64_t seed_;

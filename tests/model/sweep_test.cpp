@@ -273,6 +273,18 @@ TEST(Draws, HaveTheMedianAndTheInterval) {
   EXPECT_NEAR(double(under_zero) / n, 0.05, 0.005);
 }
 
+TEST(Draws, SharesStayBelowOneAndExponentsDoNot) {
+  Machine m;
+  m.attention.efficiency = about(Quantity<Scalar>(0.95), 0.05);
+  m.attention.overlap = about(Quantity<Scalar>(2.5), 0.2);
+  const Draws draws(m, 1);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    draws.apply(i);
+    EXPECT_LE(double(m.attention.efficiency->value), 1);
+    EXPECT_GT(double(m.attention.overlap->value), 1);
+  }
+}
+
 TEST(Draws, AreAboutWhatAnAxisLeavesOfAParameter) {
   Grid g;
   g.machines = {cards::find_machine("h100-8")};
