@@ -12,7 +12,7 @@ if [ "$what" != page ]; then
     --no-entry -sSTANDALONE_WASM=1 -sFILESYSTEM=0 -sMALLOC=emmalloc -sINITIAL_MEMORY=4194304 -sTOTAL_STACK=262144 \
     -sEXPORTED_FUNCTIONS="$functions"
   chmod -x "$out/model.wasm"
-  emcc --version | head -n 1 | grep -o '[0-9][0-9.]*' | head -n 1 > "$out/emcc-version.txt"
+  emcc --version | sed -n "1s/[^0-9]*\([0-9.]*\).*/\1/p" > "$out/emcc-version.txt"
 fi
 if [ "$what" != wasm ]; then
   [ -d "$here/node_modules" ] || (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund)
