@@ -196,8 +196,8 @@ std::vector<std::vector<DecodeTimes>> decode_here(const std::vector<DecodeOrder>
   kernels::Team team(topology.usable(), [&](int member) { topology.bind(member); });
   std::vector<std::vector<DecodeTimes>> all;
   for (const DecodeOrder& order : orders) {
-    if (Interrupt::asked()) throw Error("interrupted", Exit::failed);
     all.push_back(time_decode(team, order, options));
+    if (Interrupt::asked()) throw Error("interrupted", Exit::failed);  // it has no samples
   }
   return all;
 }

@@ -35,7 +35,7 @@ struct DecodeOrder {
 
 struct DecodeOptions {
   double visit_seconds = 0.5;
-  int visits = 2;
+  int visits = 3;
   std::uint64_t seed = 1;
   // Of GPUs: exchanges by "own" kernels or by "nccl", and a process for each of these devices, by
   // their numbers. Empty: the CPU, or one process for all.
