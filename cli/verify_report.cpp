@@ -15,7 +15,7 @@ namespace limen::cli {
 namespace {
 
 constexpr double same_within = 0.1;
-constexpr double scaled_within = 1.25;  // at 1.7 the laws' shares of it were off by 13 %
+constexpr double scaled_within = 2;  // at 1.7 the laws' shares of it were off by 13 %
 
 kernels::OpSeconds medians(const std::vector<kernels::OpSeconds>& samples) {
   kernels::OpSeconds out{};

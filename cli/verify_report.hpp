@@ -44,7 +44,7 @@ struct VerifiedCase {
 
 // Held against that of the machines whose memory was as fast as the read loop beside most visits,
 // by these visits alone: within a tenth. Where no visit had such a memory (a hypervisor had moved
-// the CPUs, or other work took it), the visits with one memory, within a quarter, are held
+// the CPUs, or other work took it), the visits with one memory, within a factor of two, are held
 // against the machine with its memory scaled to theirs, in an interval that reaches to it unscaled.
 // Cores that multiplied less than in the calibration say nothing.
 VerifiedCase verified(const std::vector<model::Machine>& machines, const model::Transformer& t,

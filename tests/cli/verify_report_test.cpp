@@ -69,8 +69,8 @@ TEST_F(Verified, WithoutThemTheMemoryIsScaledToWhatItWas) {
 }
 
 TEST_F(Verified, AnotherKindOfMachineTellsNothing) {
-  EXPECT_FALSE(held_against({visit(1.3 * usual, 0.015)}).timed());
-  EXPECT_FALSE(held_against({visit(0.78 * usual, 0.08)}).timed());
+  EXPECT_FALSE(held_against({visit(2.1 * usual, 0.015)}).timed());
+  EXPECT_FALSE(held_against({visit(0.45 * usual, 0.08)}).timed());
   const auto shared = held_against({visit(usual, 0.06, 0.5 * peak)});
   EXPECT_FALSE(shared.timed());
   EXPECT_EQ(shared.other_cores, 1u);
