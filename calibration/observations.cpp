@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/sweep/draws.hpp"
 #include "results/text.hpp"
 
 namespace limen::calibration {
@@ -173,13 +174,6 @@ void warn_of_mixture(const std::vector<Run>& runs, std::vector<std::string>& not
                     fmt::join(models, ", ")));
 }
 
-// By the sum of twelve uniform numbers: the same on every machine, as std's is not.
-double normal(std::mt19937_64& random) {
-  double sum = -6;
-  for (int i = 0; i < 12; ++i) sum += static_cast<double>(random()) * 0x1p-64;
-  return sum;
-}
-
 double resampled(const Observation& o, std::mt19937_64& random) {
   const auto any = [&random](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   std::vector<const Visit*> visits;
@@ -188,7 +182,7 @@ double resampled(const Observation& o, std::mt19937_64& random) {
     for (std::size_t v = 0; v < run.size(); ++v) visits.push_back(&run[any(run.size())]);
   }
   double seconds = median_time(visits);
-  if (o.unseen_spread > 0) seconds *= std::exp(o.unseen_spread * normal(random));
+  if (o.unseen_spread > 0) seconds *= std::exp(o.unseen_spread * model::normal(random(), 0, 0));
   return seconds;
 }
 
@@ -198,15 +192,11 @@ std::size_t visits_of(const Observation& o) {
   return visits;
 }
 
-// Standard deviation of the logarithms of the medians of visits.
-double spread_of_visits(const Observation& o) {
-  std::vector<double> logs;
+std::vector<double> medians_of(const Observation& o) {
+  std::vector<double> medians;
   for (const auto& run : o.runs)
-    for (const Visit& visit : run) logs.push_back(std::log(results::median_of(visit.seconds)));
-  double mean = 0, squares = 0;
-  for (const double x : logs) mean += x / static_cast<double>(logs.size());
-  for (const double x : logs) squares += (x - mean) * (x - mean);
-  return std::sqrt(squares / static_cast<double>(logs.size() - 1));
+    for (const double m : results::medians_of(run)) medians.push_back(m);
+  return medians;
 }
 
 // One visit does not say how visits differ; the other cases do, or nobody.
@@ -216,7 +206,7 @@ void spread_single_visits(Observations& found) {
   std::size_t single = 0;
   for (const Observation& o : found.all) {
     if (visits_of(o) > 1)
-      spreads.push_back(spread_of_visits(o));
+      spreads.push_back(results::log_deviation(medians_of(o)));
     else
       ++single;
   }

@@ -141,6 +141,12 @@ std::string nothing_found(const model::Machine& m, model::Case c, const model::F
 
 }  // namespace
 
+void need_experts(const std::vector<model::Transformer>& models, const std::string& named) {
+  if (std::none_of(models.begin(), models.end(),
+                   [](const auto& t) { return t.expert_parameters() > 0; }))
+    throw Error(fmt::format("--experts: {} has no routed experts", named));
+}
+
 model::Machine named_machine(const std::string& name, const std::string& engine,
                              const std::string& option) {
   auto m = cards::find_machine(name, option);
@@ -292,9 +298,7 @@ void for_each_setting(const CaseOptions& o,
             fmt::format("--pp {}: {} has only {} layers", s.pp, name, models.back().layers()));
     }
   }
-  if (!o.experts.empty() && std::none_of(models.begin(), models.end(),
-                                         [](const auto& t) { return t.expert_parameters() > 0; }))
-    throw Error(fmt::format("--experts: {} has no routed experts", fmt::join(o.models, ", ")));
+  if (!o.experts.empty()) need_experts(models, fmt::format("{}", fmt::join(o.models, ", ")));
   const auto machines = named_machines(o);
   const auto drafted = drafts(o);
   const bool any = std::any_of(drafted.begin(), drafted.end(), [](int k) { return k > 0; });

@@ -35,6 +35,8 @@ std::vector<model::Machine> named_machines(const CaseOptions& options);
 
 // Words of the command line; `where` begins the error's line. Throw Error.
 model::Format parse_weight_format(const std::string& word, const std::string& where);
+// Error if --experts was given and none of the models, named so by the user, has any.
+void need_experts(const std::vector<model::Transformer>& models, const std::string& named);
 model::Format parse_kv_format(const std::string& word, const std::string& where);
 model::Conventions parse_conventions(const std::string& word);
 

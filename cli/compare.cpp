@@ -57,12 +57,11 @@ std::string table_of(const std::vector<Pair>& pairs) {
       {"probe", "parameters", ">A", ">B", ">B/A", ">95 % interval", ">p", ">p (Holm)", "B is"});
   for (const Pair& x : pairs) {
     const Comparison& c = x.comparison;
-    table.add({x.a->probe, describe(x.a->parameters), time_text(x.median_a), time_text(x.median_b),
-               fmt::format("{:.3f}", c.ratio),
-               c.ratio_interval.known()
-                   ? fmt::format("{:.3f} to {:.3f}", c.ratio_interval.low, c.ratio_interval.high)
-                   : "-",
-               fmt::format("{:.2g}", c.p), fmt::format("{:.2g}", x.holm_p), verdict(x)});
+    table.add(
+        {x.a->probe, describe(x.a->parameters), time_text(x.median_a), time_text(x.median_b),
+         fmt::format("{:.3f}", c.ratio),
+         interval_text(c.ratio_interval, [](double end) { return fmt::format("{:.3f}", end); }),
+         fmt::format("{:.2g}", c.p), fmt::format("{:.2g}", x.holm_p), verdict(x)});
   }
   return table.text();
 }

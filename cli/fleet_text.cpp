@@ -48,12 +48,9 @@ std::string spread_text(const Group& group, const Judgement& judgement) {
     std::string remark = d.modes.empty() ? ""
                                          : fmt::format("; two states, {} and {}", text(d.modes[0]),
                                                        text(d.modes[1]));
-    table.add(
-        {figure.probe, results::describe(figure.parameters), std::to_string(d.n), text(d.median),
-         d.interval.known() ? fmt::format("{} to {}", text(d.interval.low), text(d.interval.high))
-                            : "-",
-         percent(d.mad / d.median), text(d.p5), text(d.p95),
-         fmt::format("{}{}", fmt::join(worst, ", "), remark)});
+    table.add({figure.probe, results::describe(figure.parameters), std::to_string(d.n),
+               text(d.median), interval_text(d.interval, text), percent(d.mad / d.median),
+               text(d.p5), text(d.p95), fmt::format("{}{}", fmt::join(worst, ", "), remark)});
   }
   return table.text();
 }
@@ -105,9 +102,7 @@ std::string drift_text(const Drift& drift) {
     for (const FigureDrift& f : g.figures)
       table.add({f.figure.probe, results::describe(f.figure.parameters), std::to_string(f.n),
                  fmt::format("{:.4f}", f.ratio),
-                 f.interval.known()
-                     ? fmt::format("{:.4f} to {:.4f}", f.interval.low, f.interval.high)
-                     : "-",
+                 interval_text(f.interval, [](double end) { return fmt::format("{:.4f}", end); }),
                  fmt::format("{:.2g}", f.holm_p),
                  !f.significant() ? ""
                  : f.better()     ? "better"

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "probes/mpi_names.hpp"
+#include "probes/registry.hpp"
 #include "results/statistics.hpp"
 #include "results/text.hpp"
 
@@ -16,6 +17,13 @@ std::optional<probes::Launch> rank_of_job() {
   auto launch = probes::launched_by();
   if (launch && launch->size < 2) launch.reset();
   return launch;
+}
+
+Asked asked(const std::vector<std::string>& names) {
+  Asked result;
+  for (const auto* probe : probes::select_probes(names))
+    (probe->between_ranks() ? result.of_ranks : result.of_us) = true;
+  return result;
 }
 
 probes::MpiPlan mpi_plan(const probes::PlanOptions& plan) {

@@ -17,6 +17,13 @@ namespace limen::cli {
 // The rank that this process is of a job of several; nothing in a plain process or a job of one.
 std::optional<probes::Launch> rank_of_job();
 
+// The ranks measure what is between them; everything else is measured by one process.
+struct Asked {
+  bool of_ranks = false, of_us = false;
+};
+// By these names of probes; all of them if there is none.
+Asked asked(const std::vector<std::string>& names);
+
 // What the ranks measure in such a plan.
 probes::MpiPlan mpi_plan(const probes::PlanOptions& plan);
 

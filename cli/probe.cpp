@@ -40,18 +40,6 @@ void list(const Arguments& a) {
   for (const auto& line : lines) fmt::print("{:<22}{}\n", line.name, line.question);
 }
 
-// The ranks measure what is between them; everything else is measured here.
-struct Asked {
-  bool of_ranks = false, of_us = false;
-};
-
-Asked asked(const std::vector<std::string>& names) {
-  Asked result;
-  for (const auto* probe : probes::select_probes(names))
-    (probe->between_ranks() ? result.of_ranks : result.of_us) = true;
-  return result;
-}
-
 probes::MpiPlan rank_plan(const Arguments& a) {
   probes::MpiPlan plan = mpi_plan(a.plan);
   if (a.rank_timeout) plan.patience = positive_seconds("--rank-timeout", *a.rank_timeout);

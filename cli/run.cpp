@@ -11,7 +11,6 @@
 #include "cli/duration.hpp"
 #include "cli/launched.hpp"
 #include "probes/host.hpp"
-#include "probes/registry.hpp"
 
 namespace limen::cli {
 namespace {
@@ -43,12 +42,6 @@ RanksEnd start_ranks(const Arguments& a, const fs::path& directory) {
   }
 }
 
-bool asks_for_ranks(const probes::PlanOptions& plan) {
-  const auto selected = probes::select_probes(plan.names);
-  return std::any_of(selected.begin(), selected.end(),
-                     [](const probes::Probe* p) { return p->between_ranks(); });
-}
-
 Exit run(Arguments& a, const CLI::App& command) {
   const auto launch = a.place.per_host ? std::nullopt : rank_of_job();
   auto begun = begin_run(a.place, a.plan, command, !launch || launch->rank == 0);
@@ -76,7 +69,8 @@ Exit run(Arguments& a, const CLI::App& command) {
   const auto measured = probes::run_probes(a.plan, writer, provenance, begun.goes_on_with());
   for (const auto& line : measured.notes) fmt::print(stderr, "limen: {}\n", line);
   for (const auto& line : measured.invalid) fmt::print(stderr, "limen: invalid: {}\n", line);
-  if (!launch && !measured.interrupted && asks_for_ranks(a.plan)) ranks = start_ranks(a, directory);
+  if (!launch && !measured.interrupted && asked(a.plan.names).of_ranks)
+    ranks = start_ranks(a, directory);
   const bool interrupted = measured.interrupted || ranks.interrupted;
   provenance.interrupted = interrupted;
   add_job(directory, provenance);

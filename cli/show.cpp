@@ -108,12 +108,9 @@ std::string table_of(const Run& run, const std::string& probe) {
     } else if (samples) {
       const Summary s = summarize(*samples);
       row.insert(row.end(),
-                 {time_text(s.median),
-                  s.interval.known() ? fmt::format("{} to {}", time_text(s.interval.low),
-                                                   time_text(s.interval.high))
-                                     : "-",
-                  rates(m, s.median), std::to_string(s.n),
-                  s.marked > 0 ? std::to_string(s.marked) : "", modes_text(s), samples->stop});
+                 {time_text(s.median), interval_text(s.interval, time_text), rates(m, s.median),
+                  std::to_string(s.n), s.marked > 0 ? std::to_string(s.marked) : "", modes_text(s),
+                  samples->stop});
     } else {
       const auto* skipped = std::get_if<Skipped>(&m.outcome);
       row.insert(row.end(), {"-", "", "", "", "", "",

@@ -178,9 +178,7 @@ model::Grid grid_of(const SweepAxes& a) {
   g.weights = formats(a.weights, "--weights", parse_weight_format);
   if (!a.experts.empty()) {
     g.experts = formats(a.experts, "--experts", parse_weight_format);
-    if (std::none_of(g.models.begin(), g.models.end(),
-                     [](const auto& t) { return t.expert_parameters() > 0; }))
-      throw Error(fmt::format("--experts: {} has no routed experts", a.models));
+    need_experts(g.models, a.models);
   }
   g.kv = formats(a.kv, "--kv", parse_kv_format);
   g.tp = ranks(a.tp, "--tp");

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "results/statistics.hpp"
+
 namespace limen::cli {
 
 class TextTable {
@@ -46,6 +48,11 @@ inline std::string time_text(double seconds) {
   for (const auto& [factor, unit] : {std::pair{1.0, "s"}, {1e-3, "ms"}, {1e-6, "us"}})
     if (seconds >= factor) return fmt::format("{:.4g} {}", seconds / factor, unit);
   return fmt::format("{:.4g} ns", seconds * 1e9);
+}
+// Both ends as `text` writes a figure.
+template <class F>
+std::string interval_text(const results::Interval& i, F&& text) {
+  return i.known() ? fmt::format("{} to {}", text(i.low), text(i.high)) : "-";
 }
 // A share as a percentage of three digits at most.
 inline std::string percent(double share) {

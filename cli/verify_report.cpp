@@ -175,9 +175,6 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
                    ">predicted", ">90 % interval", ">measured", ">95 % interval", ">error",
                    "inside", ">of the limit", ">read loop", ">n"});
   for (const auto& c : cases) {
-    const auto interval = [](double low, double high) {
-      return fmt::format("{} to {}", time_text(low), time_text(high));
-    };
     std::vector<std::string> row{c.machine,
                                  c.model,
                                  model::name(c.format),
@@ -186,13 +183,11 @@ std::string verified_text(const std::vector<VerifiedCase>& cases) {
                                  std::to_string(c.point.context),
                                  fmt::format("{} of {}", c.layers_run, c.layers),
                                  time_text(c.predicted),
-                                 interval(c.low, c.high)};
+                                 interval_text({c.low, c.high}, time_text)};
     if (c.timed()) {
       row.insert(
           row.end(),
-          {time_text(c.measured.median),
-           c.measured.interval.known() ? interval(c.measured.interval.low, c.measured.interval.high)
-                                       : "-",
+          {time_text(c.measured.median), interval_text(c.measured.interval, time_text),
            fmt::format("{:+.1f} %", 100 * c.error()), c.inside() ? "yes" : "no",
            fmt::format("{:.2f}", c.share_of_limit()), read_text(c), std::to_string(c.measured.n)});
     } else {

@@ -71,8 +71,7 @@ Chart bandwidth_curve(const std::vector<results::Measurement>& measurements,
     const double moved = m.work.moved().in(bytes);
     const double size = double(integer(m.parameters, "bytes"));
     Mark mark{{size, moved / s.median}};
-    if (s.interval.known())
-      mark.low.y = moved / s.interval.high, mark.high.y = moved / s.interval.low;
+    mark.low.y = moved / s.drawn().high, mark.high.y = moved / s.drawn().low;
     mark.note = fmt::format("{}, {} threads, {}: {}", kernel, threads, bytes_text(size),
                             bandwidth_text(mark.at.y));
     first = std::min(first, size), last = std::max(last, size);
@@ -113,7 +112,7 @@ Chart all_reduce_curve(const std::vector<results::Measurement>& measurements,
     const auto s = results::summarize(*samples);
     const double size = double(integer(m.parameters, "bytes"));
     Mark mark{{size, s.median}};
-    if (s.interval.known()) mark.low.y = s.interval.low, mark.high.y = s.interval.high;
+    mark.low.y = s.drawn().low, mark.high.y = s.drawn().high;
     mark.note = bytes_text(size) + ": " + seconds_text(s.median);
     if (size > 0) first = std::min(first, size), last = std::max(last, size);
     const auto ranks = integer(m.parameters, "ranks");

@@ -155,8 +155,8 @@ ordered_json measured(const results::Run& run) {
                      {"threads", integer(p, "threads")},
                      {"ranks", std::max(integer(p, "ranks"), integer(p, "threads"))},
                      {"seconds", s.median},
-                     {"low", s.interval.known() ? s.interval.low : s.median},
-                     {"high", s.interval.known() ? s.interval.high : s.median}};
+                     {"low", s.drawn().low},
+                     {"high", s.drawn().high}};
     if (stream) {
       one["kernel"] = word(p, "kernel");
       one["moved"] = m.work.moved().in(bytes);

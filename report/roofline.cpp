@@ -188,13 +188,12 @@ std::vector<RooflinePoint> roofline_points(const std::vector<results::Measuremen
       continue;
     const auto s = results::summarize(*samples);
     const double work = m.work.flops.in(flops);
-    const auto interval = s.interval.known() ? s.interval : results::Interval{s.median, s.median};
     out.push_back({word(m.parameters, "format"),
                    fmt::format("{} x {}, {} tokens", integer(m.parameters, "rows"),
                                integer(m.parameters, "cols"),
                                std::max<std::int64_t>(1, integer(m.parameters, "tokens"))),
-                   work / m.work.moved().in(bytes), work / s.median, work / interval.high,
-                   work / interval.low});
+                   work / m.work.moved().in(bytes), work / s.median, work / s.drawn().high,
+                   work / s.drawn().low});
   }
   return out;
 }

@@ -17,13 +17,6 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Of each visit: its samples are of pieces of the arrays, some of which a cache may still hold.
-std::vector<double> medians(const Samples& samples) {
-  std::vector<double> seconds;
-  for (const Visit& visit : samples.visits) seconds.push_back(median_of(visit.seconds));
-  return seconds;
-}
-
 }  // namespace
 
 std::string to_stream(const Run& run) {
@@ -41,7 +34,9 @@ std::string to_stream(const Run& run) {
       if (t.word("kernel") == kernel && (!chosen || size(t) > size(*chosen))) chosen = &t;
     }
     if (!chosen) continue;
-    const std::vector<double> seconds = medians(*chosen->samples);
+    // Samples are of pieces of the arrays, some of which a cache may still hold; their median is
+    // not.
+    const std::vector<double> seconds = medians_of(chosen->samples->visits);
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
     threads = std::max(threads, chosen->number("threads"));
     const double megabytes = chosen->measurement->work.moved().in(model::megabytes);

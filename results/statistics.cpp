@@ -15,6 +15,21 @@ std::vector<double> pooled(const Samples& samples) {
   return all;
 }
 
+std::vector<double> medians_of(const std::vector<Visit>& visits) {
+  std::vector<double> medians;
+  for (const Visit& visit : visits)
+    if (!visit.seconds.empty()) medians.push_back(median_of(visit.seconds));
+  return medians;
+}
+
+double log_deviation(const std::vector<double>& values) {
+  const double n = static_cast<double>(values.size());
+  double mean = 0, squares = 0;
+  for (const double x : values) mean += std::log(x) / n;
+  for (const double x : values) squares += (std::log(x) - mean) * (std::log(x) - mean);
+  return std::sqrt(squares / (n - 1));
+}
+
 namespace {
 
 // 95 % interval of the median of fewer than least_for_interval visits, from which their spread is
@@ -22,11 +37,8 @@ namespace {
 Interval interval_of_few(const std::vector<double>& medians, double median) {
   constexpr double student[] = {12.706, 4.303, 3.182, 2.776};  // 97.5 %, by freedom
   if (medians.size() < 2) return Interval::unknown();
-  const double n = static_cast<double>(medians.size());
-  double mean = 0, squares = 0;
-  for (const double x : medians) mean += std::log(x) / n;
-  for (const double x : medians) squares += (std::log(x) - mean) * (std::log(x) - mean);
-  const double reach = student[medians.size() - 2] * std::sqrt(squares / (n - 1) / n);
+  const double reach = student[medians.size() - 2] * log_deviation(medians) /
+                       std::sqrt(static_cast<double>(medians.size()));
   return {median * std::exp(-reach), median * std::exp(reach)};
 }
 
@@ -44,9 +56,7 @@ Summary summarize(const Samples& samples) {
   s.median = quantile_of_sorted(sorted, 0.5);
   s.p90 = quantile_of_sorted(sorted, 0.9);
   s.worst = sorted.back();
-  std::vector<double> medians;
-  for (const Visit& visit : samples.visits)
-    if (!visit.seconds.empty()) medians.push_back(median_of(visit.seconds));
+  const std::vector<double> medians = medians_of(samples.visits);
   s.interval = medians.size() < least_for_interval ? interval_of_few(medians, s.median)
                                                    : median_interval(sorted, s.effective_n);
   s.modes = two_modes(sorted);

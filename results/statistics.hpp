@@ -31,6 +31,8 @@ struct Summary {
   std::vector<double> modes;
   std::size_t marked = 0;  // samples with any mark
 
+  // For a drawing: at the median where it is unknown.
+  Interval drawn() const { return interval.known() ? interval : Interval{median, median}; }
   double relative_half_width() const {
     return median > 0 ? (interval.high - interval.low) / (2 * median) : 0;
   }
@@ -54,6 +56,10 @@ std::vector<double> pooled(const Samples& samples);
 // value.
 double quantile_of_sorted(const std::vector<double>& sorted, double p);
 double median_of(std::vector<double> values);
+// Of the visits that have samples, in their order.
+std::vector<double> medians_of(const std::vector<Visit>& visits);
+// Standard deviation of the logarithms of two values or more, as of a sample.
+double log_deviation(const std::vector<double>& values);
 
 // Factor by which samples of one visit are worth less than independent ones: 1 + (m-1) ICC, with
 // the intraclass correlation of their ranks, so that one outlier cannot hide or fake it. A
