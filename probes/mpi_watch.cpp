@@ -4,10 +4,12 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -29,7 +31,7 @@ constexpr std::size_t host_length = 64, most_addresses = 16;
 constexpr auto meeting = std::chrono::milliseconds(1500);
 
 struct Word {
-  std::uint64_t token = 0, rank = 0, count = 0;
+  std::uint64_t token = 0, rank = 0, count = 0, asks = 0;
 };
 
 // A socket for datagrams, on any port; -1 if there is none.
@@ -114,7 +116,9 @@ Watch::Watch(const MpiWorld& world, int patience_seconds,
     : rank_(world.rank()),
       patience_(std::max(2, patience_seconds)),
       last_words_(std::move(last_words)),
-      socket_(open_socket()) {
+      socket_(open_socket()),
+      over_(::eventfd(0, EFD_CLOEXEC)) {
+  if (over_ < 0) throw Error(fmt::format("eventfd: {}", std::strerror(errno)), Exit::failed);
   char host[host_length] = {};
   std::strncpy(host, world.host().c_str(), host_length - 1);
   std::vector<char> hosts(rank_ == 0 ? host_length * std::size_t(world.size()) : 0);
@@ -125,6 +129,7 @@ Watch::Watch(const MpiWorld& world, int patience_seconds,
     root_ = addresses(socket_);
     token_ = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   }
+  ranks_.resize(standing_.size());
   root_.resize(most_addresses);  // those that do not exist have no family
   MPI_Bcast(&token_, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
   MPI_Bcast(root_.data(), static_cast<int>(root_.size() * sizeof root_[0]), MPI_BYTE, 0,
@@ -135,18 +140,14 @@ Watch::Watch(const MpiWorld& world, int patience_seconds,
 }
 
 Watch::~Watch() {
-  {
-    const std::lock_guard lock(mutex_);
-    over_ = true;
-  }
-  wake_.notify_one();
+  ::eventfd_write(over_, 1);
   thread_.join();
+  ::close(over_);
   if (socket_ >= 0) ::close(socket_);
 }
 
-void Watch::send(const sockaddr_in& to, std::uint64_t count) const {
-  const Word word{token_, static_cast<std::uint64_t>(rank_), count};
-  // What is lost is said again a second later.
+void Watch::send(const sockaddr_in& to, bool asks) const {
+  const Word word{token_, static_cast<std::uint64_t>(rank_), progress_of_rank.load(), asks};
   (void)!::sendto(socket_, &word, sizeof word, 0, reinterpret_cast<const sockaddr*>(&to),
                   sizeof to);
 }
@@ -159,9 +160,10 @@ void Watch::meet() {
       wait_for_word(socket_, 20);
       sockaddr_in from{};
       while (const auto word = receive(socket_, token_, &from)) {
-        send(from, 0);
+        send(from, false);
         if (word->rank >= standing_.size() || standing_[word->rank].reachable) continue;
         standing_[word->rank].reachable = true;
+        ranks_[word->rank] = from;
         ++met;
       }
     }
@@ -169,7 +171,7 @@ void Watch::meet() {
   }
   while (Clock::now() < until) {
     for (const sockaddr_in& address : root_)
-      if (address.sin_family == AF_INET) send(address, 0);
+      if (address.sin_family == AF_INET) send(address, true);
     wait_for_word(socket_, 50);
     sockaddr_in from{};
     if (receive(socket_, token_, &from)) {
@@ -180,17 +182,24 @@ void Watch::meet() {
   root_.clear();
 }
 
-// Takes down who says how far it is, and answers.
+// Takes down who says how far it is, and answers those that ask.
 void Watch::listen() {
   sockaddr_in from{};
   while (const auto word = receive(socket_, token_, &from)) {
-    if (rank_ != 0) {
-      unanswered_ = 0;
-    } else if (word->rank < standing_.size()) {
+    unanswered_ = 0;
+    if (rank_ == 0 && word->rank < standing_.size()) {
       standing_[word->rank].heard = true;
       standing_[word->rank].count = word->count;
-      send(from, 0);
     }
+    if (word->asks != 0) send(from, false);
+  }
+}
+
+// What ranks said earlier no longer holds: one may have stopped since.
+void Watch::ask_all() {
+  for (std::size_t r = 1; r < standing_.size(); ++r) {
+    standing_[r].heard = false;
+    if (standing_[r].reachable) send(ranks_[r], true);
   }
 }
 
@@ -201,10 +210,17 @@ void Watch::end(const std::string& why) {
   std::_Exit(static_cast<int>(Exit::failed));  // no destructor would come to an end
 }
 
-// Sleeps; false if the watch is over.
+// Answers for a second; false if the watch is over.
 bool Watch::next_second() {
-  std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, std::chrono::seconds(1), [this] { return over_; });
+  const auto until = Clock::now() + std::chrono::seconds(1);
+  for (auto now = Clock::now(); now < until; now = Clock::now()) {
+    pollfd entries[] = {{over_, POLLIN, 0}, {socket_, POLLIN, 0}};  // without a socket: -1, ignored
+    ::poll(entries, 2,
+           static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(until - now).count()));
+    if (entries[0].revents != 0) return false;
+    listen();
+  }
+  return true;
 }
 
 void Watch::look() {
@@ -214,17 +230,14 @@ void Watch::look() {
     const std::uint64_t now = progress_of_rank.load();
     still = now == last ? still + 1 : 0;
     last = now;
-    if (still == 0) {
-      for (std::size_t r = 1; r < standing_.size(); ++r) standing_[r].heard = false;
-    }
     ++unanswered_;
-    if (socket_ >= 0) listen();
     if (rank_ == 0) {
       standing_[0].count = now;
+      if (still == patience_ - 1) ask_all();
       if (still >= patience_)
         end(fmt::format("nothing got on for {} s: {}", still, who_hangs(standing_)));
     } else if (!root_.empty() && 2 * still >= patience_) {
-      send(root_[0], now);
+      send(root_[0], true);
       // Rank 0 gives up first, if it can.
       if (still >= 2 * patience_ && unanswered_ >= patience_)
         end(fmt::format("rank {}: nothing got on for {} s, and rank 0 does not answer", rank_,

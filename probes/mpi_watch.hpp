@@ -1,21 +1,20 @@
 // Watches over a job that may hang: ends it and says which rank it waited for, and on which host.
 //
 // A rank that stands still cannot say so, and the others stand in a collective and cannot ask. So
-// every rank has a thread that looks once a second whether its rank has got on. One that has not
-// for half of the patience tells rank 0 how far it came, by datagram: nothing is sent while all is
-// well. When rank 0 itself has not got on for the whole patience, it names those that said nothing,
-// or came less far, and leaves with Exit::failed, whereupon the launcher ends the others; they
-// leave by themselves if rank 0 does not answer them. Seconds are counted by ticks of the thread,
-// so that a job that was stopped as a whole, and goes on, is not taken for one that hangs.
+// every rank has a thread that looks once a second whether its rank has got on, and answers those
+// that ask it how far it is, by datagram: nothing is sent while all is well. A second before rank 0
+// has not got on for the whole patience, it asks the others; then it names those that said nothing
+// in that second, or came less far, and leaves with Exit::failed, whereupon the launcher ends the
+// others. They ask rank 0 from half of the patience on, and leave by themselves if it does not
+// answer. Seconds are counted by ticks of the thread, so that a job that was stopped as a whole,
+// and goes on, is not taken for one that hangs.
 #pragma once
 
 #include <netinet/in.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,7 +39,7 @@ inline void get_on() {  // a plain increment, without the lock of fetch_add
 struct Standing {
   std::string host;
   bool reachable = true;    // it was heard when the job began
-  bool heard = false;       // it was heard since it should have been
+  bool heard = false;       // it was heard since it was asked
   std::uint64_t count = 0;  // how far it is, if it was heard
 };
 // "rank 3 on node7 has stopped", for the ranks that the others wait for. `standing` has an entry a
@@ -61,8 +60,9 @@ class Watch {
   void meet();
   void look();
   void listen();
+  void ask_all();
   bool next_second();
-  void send(const sockaddr_in& to, std::uint64_t count) const;
+  void send(const sockaddr_in& to, bool asks) const;
   [[noreturn]] void end(const std::string& why);
 
   int rank_, patience_;
@@ -70,11 +70,10 @@ class Watch {
   std::uint64_t token_ = 0;  // of this job
   int socket_ = -1;
   std::vector<sockaddr_in> root_;   // where rank 0 may be reached; later where it answered
-  int unanswered_ = 0;              // seconds since rank 0 answered
+  std::vector<sockaddr_in> ranks_;  // at rank 0: where the others are, if they were heard
+  int unanswered_ = 0;              // seconds since rank 0 was heard, at the others
   std::vector<Standing> standing_;  // at rank 0
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool over_ = false;
+  int over_;                        // an eventfd: ends the thread
   std::thread thread_;
 };
 

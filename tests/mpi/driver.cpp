@@ -2,7 +2,8 @@
 //   DRIVER probe --mpi-rank --into DIR [OPTIONS] [NAMES]   a rank, as our launcher starts it
 //   DRIVER run DIR SECONDS                                 the launcher: prints what it notes
 // TEST_MPI_FAULT=kill or =stop makes rank 1 (or TEST_MPI_FAULT_RANK) do that to itself in the
-// eighth visit.
+// eighth visit; =stall makes its measuring thread sleep for three seconds in that visit, before the
+// rank is stopped soon after.
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,9 +32,18 @@ void plan_fault() {
   if (fault == nullptr || !launch || launch->rank != (rank != nullptr ? std::atoi(rank) : 1))
     return;
   const int signal = std::string(fault) == "kill" ? SIGKILL : SIGSTOP;
-  std::thread([signal] {
-    while (probes::progress_of_rank.load() >> 32 < 8)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const bool stall = std::string(fault) == "stall";
+  ::signal(SIGUSR1, [](int) { sleep(3); });
+  std::thread([signal, stall, measures = pthread_self()] {
+    const auto wait_for_visit = [](std::uint64_t number) {
+      while (probes::progress_of_rank.load() >> 32 < number)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    wait_for_visit(8);
+    if (stall) {
+      pthread_kill(measures, SIGUSR1);
+      wait_for_visit(9);
+    }
     kill(getpid(), signal);
   }).detach();
 }
