@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""network.py LIMEN DELAY_SWITCH UDP_TRIP RANKS_TEST: two to four hosts, each a network namespace, joined by a network whose
+"""network.py LIMEN DELAY_SWITCH YARDSTICK RANKS_TEST: two to four hosts, each a network namespace, joined by a network whose
 delay and rate are known. The laws that `limen calibrate` fits to what limen measured between them must show both, and a clock that
 is ahead must not matter. Of four hosts the law over 2, 3 and 4 of them must name the algorithm that MPI was told to use, and foretell
-the largest number from the others. The delay is what datagrams say, so that what the switch itself costs is no error of limen's.
+the largest number from the others. The delay is what datagrams say, so that what the switch itself costs is no error of limen's;
+and the rate counts only where a plain stream reaches it, which late timers of the kernel may prevent.
 
-A run that other work disturbed says so (late starts, wide intervals) and is repeated; if the machine allows no other, the
-test is skipped (77). An undisturbed run counts, whatever it says: if it contradicts, the median of three decides."""
-import atexit, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+A run that other work disturbed says so (late starts, wide intervals) and is repeated, and so is one in which datagrams do not tell
+the delay that was asked for; if the machine allows no other, the test is skipped (77). An undisturbed run counts, whatever it says.
+One that contradicts is repeated twice: three that agree in that have failed, else most of five decide."""
+import atexit, json, os, re, shutil, signal, subprocess, sys, tempfile, time
 
-limen, switch, trip, ranks_test = sys.argv[1:]
+limen, switch, yardstick, ranks_test = sys.argv[1:]
 prefix = "limen%d-" % os.getpid()
 hosts = [prefix + str(i) for i in range(4)]
 bridge = prefix + "b"
 addresses = ["10.77.0.%d" % (i + 1) for i in range(4)]
 started = time.monotonic()
-time_limit = 150.0  # seconds until what is still undecided is skipped
+time_limit = 120.0  # seconds until what is still undecided is skipped
 at_rest = 50  # us: without any delay a frame would find the switch still awake from the last one, and fare better
 work = tempfile.mkdtemp()
 children = []
@@ -23,6 +25,12 @@ children = []
 def skip(why):
     print("skipped:", why)
     sys.exit(77)
+
+
+def again(why):
+    print("    again, for", why, flush=True)
+    if time.monotonic() - started > time_limit:
+        skip("the machine is too busy: in the last run " + why)
 
 
 def call(*command, **more):
@@ -57,6 +65,7 @@ class Network:
     def __init__(self, size=2, delay=None, rate=None, frame=1500):
         pull_down()
         self.hosts = hosts[:size]
+        self.byte = 8e-9 * (frame + 14) / (frame - 52) if rate == "1gbit" else None  # what streams carry of a frame
         for space in self.hosts:
             call("ip", "netns", "add", space)
         by_bridge = delay is None or has_netem()
@@ -100,11 +109,12 @@ class Network:
             call("ip", "netns", "exec", space, "sh", "-c",
                  "echo %x >/sys/class/net/%s/queues/rx-0/rps_cpus" % (1 << cores[0], device))
 
-    def trip(self):
-        """One way, in seconds, as datagrams of 8 bytes take it."""
-        server = subprocess.Popen(on_host(1) + [trip, "serve", addresses[1], "7777"])
+    def yardsticks(self):
+        """One way, in seconds, as datagrams of 8 bytes take it, and a byte, as two streams against each other do."""
+        server = subprocess.Popen(on_host(1) + [yardstick, "serve", addresses[1], "7777"])
         try:
-            return 1e-6 * float(call(*on_host(0), trip, "ask", addresses[1], "7777"))
+            return [unit * float(call(*on_host(0), yardstick, what, addresses[1], "7777"))
+                    for what, unit in (("trip", 1e-6), ("stream", 1e-9)) if what == "trip" or self.byte]
         finally:
             server.kill()
             server.wait()
@@ -160,21 +170,24 @@ def value(text):
 def measure(network, *more, **how):
     """A run of limen's on all hosts, what its ranks say of it, and what disturbed it."""
     run = os.path.join(work, "run%d" % time.monotonic_ns())
-    trip = network.trip()
+    before = network.yardsticks()
     if mpirun(network, limen, "probe", *probes, "--quick", *more, "-o", run, **how) is None:
-        return run, None, trip, "it did not end within a minute"
+        return run, None, before[0], "it did not end within a minute"
     with open(os.path.join(run, "mpi-%d.json" % len(network.hosts))) as file:
         facts = json.load(file)
     assert facts["hosts"] == len(network.hosts), "limen sees %d hosts" % facts["hosts"]
-    trip_after = network.trip()
+    after = network.yardsticks()
     late = sum(c["late"] for c in facts["cases"]) / sum(c["samples"] for c in facts["cases"])
     if late > 0.2:
         trouble = "%.0f %% of the starts were late" % (100 * late)
-    elif abs(trip_after - trip) > 3e-6:
-        trouble = "datagrams took %.1f us before it and %.1f us after it" % (1e6 * trip, 1e6 * trip_after)
+    elif abs(after[0] - before[0]) > max(3e-6, 0.02 * before[0]):
+        trouble = "datagrams took %.1f us before it and %.1f us after it" % (1e6 * before[0], 1e6 * after[0])
+    elif network.byte and max(abs(y[1] / network.byte - 1) for y in (before, after)) > 0.05:
+        trouble = "a byte of a stream took %.2f ns before it and %.2f ns after it, not %.2f ns" % (
+            1e9 * before[1], 1e9 * after[1], 1e9 * network.byte)
     else:
         trouble = ""
-    return run, facts, (trip + trip_after) / 2, trouble
+    return run, facts, (before[0] + after[0]) / 2, trouble
 
 
 class Law:
@@ -185,6 +198,7 @@ class Law:
         if facts is None:
             return
         fit = json.loads(call(limen, "calibrate", run, "--json"))
+        self.network = network
         alpha, rate = ([value(fit["parameters"][key][end]) for end in ("value", "low", "high")]
                        for key in ("sync.net", "sync.net_bandwidth"))
         beta = [1 / rate[0], 1 / rate[2], 1 / rate[1]]
@@ -203,19 +217,24 @@ def undisturbed(make_network, is_narrow, **how):
                 1e6 * law.alpha_uncertainty, 100 * law.beta_uncertainty)
         if not law.trouble:
             return law
-        print("    again, for", law.trouble, flush=True)
-        if time.monotonic() - started > time_limit:
-            skip("the machine is too busy: in the last run " + law.trouble)
+        again(law.trouble)
 
 
-def decide(what, measure_error, tolerance):
-    """One relative error within the tolerance will do; else the median of three."""
-    error = measure_error()
-    if abs(error) > tolerance:
-        error = statistics.median([error, measure_error(), measure_error()])
-    print("%s off by %+.1f %% (allowed: %.0f %%)" % (what, 100 * error, 100 * tolerance), flush=True)
-    if abs(error) > tolerance:
-        sys.exit("FAILED: " + what)
+def decide(what, measure):
+    """One measurement without complaint will do; three with one have failed; else most of five decide."""
+    complaints = [measure()]
+    wrong = lambda: sum(map(bool, complaints))
+    while 2 * wrong() > len(complaints) and wrong() < 3:
+        again(complaints[-1] or "they disagree")
+        complaints += [measure(), measure()]
+    if wrong() >= 3:
+        sys.exit("FAILED: %s: %s" % (what, "; ".join(filter(None, complaints))))
+
+
+def off(error, tolerance):
+    """The complaint about a relative error, if it is one."""
+    print("  off by %+.1f %% (allowed: %.0f %%)" % (100 * error, 100 * tolerance), flush=True)
+    return "off by %+.1f %%" % (100 * error) if abs(error) > tolerance else ""
 
 
 # Without the handshake of large messages: its answers wait in the queue behind the data of the other direction, and an all-reduce
@@ -242,9 +261,7 @@ def four_hosts(name, number):
         run, facts, trip, trouble = measure(network, "--budget", "1s", tuning=eager + told)
         if not trouble:
             break
-        print("    again, for", trouble, flush=True)
-        if time.monotonic() - started > time_limit:
-            skip("the machine is too busy: in the last run " + trouble)
+        again(trouble)
     fit = json.loads(call(limen, "calibrate", run, "--json"))
     key = "sync.all_reduce, one rank a node"
     measured = " (measured with 2, 3, 4 ranks)"
@@ -255,14 +272,15 @@ def four_hosts(name, number):
     names, step, _ = piece_at(words, 4096)
     _, _, byte = piece_at(words, 8 << 20)
     print("four hosts, told to use %s: %s\n  a step is %.2f datagrams, a byte %.2f of the rate's; 4 hosts foretold from 2 and 3 "
-          "within %.0f %%, %d of %d inside their intervals" % (name, words, step / trip, byte / 8e-9, 100 * law["held_out_error"],
+          "within %.0f %%, %d of %d inside their intervals" % (name, words, step / trip, byte / network.byte, 100 * law["held_out_error"],
                                                                inside, of), flush=True)
     if names[0] != name:
-        sys.exit("FAILED: the algorithm is %s, not %s" % (names, name))
-    if not 0.9 < step / trip < 1.6 or not 0.9 < byte / 8e-9 < 1.4:
-        sys.exit("FAILED: what a step or a byte costs is not what the network makes them cost")
+        return "the algorithm is %s, not %s" % (names, name)
+    if not 0.9 < step / trip < 1.6 or not 0.9 < byte / network.byte < 1.4:
+        return "what a step or a byte costs is not what the network makes them cost"
     if law["held_out_error"] > 0.4 or inside < 0.8 * of:
-        sys.exit("FAILED: " + foretold)
+        return foretold
+    return ""
 
 
 def main():
@@ -287,9 +305,10 @@ def main():
     global probes
     known = [p["name"] for p in json.loads(call(limen, "probe", "--list", "--json"))]
     probes = [p for p in ("mpi.allreduce", "mpi.pingpong") if p in known]
-    known_alpha = lambda law: law.alpha_uncertainty < 10e-6
     base = {}
     for delay in (50, 100, 200):
+        known_alpha = lambda law: law.alpha_uncertainty < max(10e-6, 0.1e-6 * delay)
+
         def pair():
             if not base or base["used"] == delay:  # the first one serves all delays
                 base.update(law=undisturbed(lambda: Network(delay=at_rest), known_alpha), used=delay)
@@ -297,16 +316,19 @@ def main():
             law = undisturbed(lambda: Network(delay=at_rest + delay), known_alpha,
                               shifted=shifted and delay == 100)
             injected = law.trip - base["law"].trip
-            if abs(injected - 1e-6 * delay) > 0.2e-6 * delay:
-                sys.exit("FAILED: the network delays by %.1f us more, not %d" % (1e6 * injected, delay))
-            return (law.alpha - base["law"].alpha) / injected - 1
-        decide("alpha with %d us more of delay" % delay, pair, 0.10)
+            if abs(injected - 1e-6 * delay) > 0.2e-6 * delay:  # the machine is another than it was for the first
+                base.clear()
+                again("datagrams took %.1f us more, not %d" % (1e6 * injected, delay))
+                return pair()
+            return off((law.alpha - base["law"].alpha) / injected - 1, 0.10)
+        decide("alpha with %d us more of delay" % delay, pair)
 
     def rate():
         law = undisturbed(lambda: Network(rate="1gbit"), lambda law: law.beta_uncertainty < 0.15, tuning=eager)
-        return law.beta / (8e-9 * 1514 / 1448) - 1  # frames of 1514 bytes carry 1448
-    decide("beta at 1 Gbit/s", rate, 0.05)
-    four_hosts("ring", 4)  # the law that changes most between 2, 3 and 4; with 3, recursive doubling, it holds as well
+        return off(law.beta / law.network.byte - 1, 0.05)
+    decide("beta at 1 Gbit/s", rate)
+    # The law that changes most between 2, 3 and 4; with 3, recursive doubling, it holds as well.
+    decide("four hosts", lambda: four_hosts("ring", 4))
     print("passed in %.0f s" % (time.monotonic() - started))
 
 
