@@ -87,12 +87,18 @@ before = before[:before.rfind("\n") + 1]  # a kill may have cut the last line
 assert samples.startswith(before), "samples from before the failure were changed"
 cases = {r["probe"] for r in map(json.loads, samples.splitlines()) if r["parameters"].get("nodes") == 2 and "visit" in r}
 assert {"mpi.allreduce", "mpi.pingpong", "mpi.alltoall"} <= cases, cases
-def least(probe):
+def least(probe):  # as calibration takes them: without the samples that something disturbed
     values = [(r["parameters"]["bytes"], s) for r in map(json.loads, samples.splitlines()) if r["probe"] == probe and "visit" in r
-              and "timing" not in r["parameters"] for s in r["visit"]["seconds"]]
-    return statistics.median(s for bytes, s in values if bytes == min(values)[0])
+              and "timing" not in r["parameters"] for i, s in enumerate(r["visit"]["seconds"])
+              if not any(i in marked for marked in r["visit"].get("marks", {}).values())]
+    of_least = [s for bytes, s in values if bytes == min(values)[0]]
+    return statistics.median(of_least) if len(of_least) >= 10 else None
 # A broadcast is no faster than a message: a root that runs ahead of the others would make it seem to be.
-assert least("mpi.broadcast") > least("mpi.pingpong") / 4, (least("mpi.broadcast"), least("mpi.pingpong"))
+broadcast, message = least("mpi.broadcast"), least("mpi.pingpong")
+if broadcast is None or message is None:
+    print("other work disturbed what a broadcast is held against")
+else:
+    assert broadcast > message / 4, (broadcast, message)
 machine = text("results/machine.toml")
 assert "devices = 2" in machine and "\nnet = " in machine, machine
 assert ": 2 nodes" in text("results/report.txt")
