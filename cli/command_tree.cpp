@@ -24,17 +24,22 @@ void add_options(const CLI::App& app, std::vector<OptionText>& to) {
     add_options(*group, to);  // option groups have no name
 }
 
+std::vector<CommandText> commands_of(const CLI::App& app) {
+  std::vector<CommandText> commands;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name().empty() || command->get_group().empty()) continue;
+    CommandText text{command->get_name(), command->get_description(), {}, commands_of(*command)};
+    add_options(*command, text.options);
+    commands.push_back(std::move(text));
+  }
+  return commands;
+}
+
 }  // namespace
 
 CommandTree command_tree(const CLI::App& app) {
-  CommandTree tree{"limen", app.get_description(), revision::version, {}, {}};
+  CommandTree tree{"limen", app.get_description(), revision::version, {}, commands_of(app)};
   add_options(app, tree.options);
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name().empty() || command->get_group().empty()) continue;
-    CommandText text{command->get_name(), command->get_description(), {}};
-    add_options(*command, text.options);
-    tree.commands.push_back(std::move(text));
-  }
   return tree;
 }
 

@@ -21,6 +21,7 @@ struct OptionText {
 struct CommandText {
   std::string name, description;
   std::vector<OptionText> options;  // without hidden ones
+  std::vector<CommandText> kinds;   // its own subcommands: those of `plot`
 };
 
 struct CommandTree {

@@ -44,6 +44,15 @@ std::string items(const std::vector<OptionText>& options) {
   return out;
 }
 
+// `parent` stands before the name: "plot ".
+std::string sections(const std::vector<CommandText>& commands, const std::string& parent = "") {
+  std::string out;
+  for (const CommandText& c : commands)
+    out += ".SS " + escaped(parent + c.name) + "\n" + escaped(c.description) + "\n" +
+           items(c.options) + sections(c.kinds, parent + c.name + " ");
+  return out;
+}
+
 constexpr const char* ending = R"(.SH EXIT STATUS
 .TP
 0
@@ -78,18 +87,20 @@ limen fleet results/ \-\-against last\-month.json
 }  // namespace
 
 std::string manual_page(const CommandTree& tree, const std::string& date) {
-  std::string out = fmt::format(
-      ".TH LIMEN 1 {} \"limen {}\"\n.SH NAME\nlimen \\- {}\n.SH SYNOPSIS\n.B limen\n.I command\n"
-      "[\\fIoption\\fR ...]\n.SH DESCRIPTION\nProbes measure memory bandwidth, arithmetic and the "
-      "exchange between ranks; a fit turns them into the parameters of a model; the model says "
-      "which "
-      "limit binds when a large language model is decoded, and how far the next one is. Data go to "
-      "standard output, all talk to standard error.\n.SH OPTIONS\n{}.SH COMMANDS\n",
-      date, escaped(tree.version), "measures the limits of a machine and predicts LLM decoding",
-      items(tree.options));
-  for (const CommandText& c : tree.commands)
-    out += ".SS " + escaped(c.name) + "\n" + escaped(c.description) + "\n" + items(c.options);
-  return out + ending;
+  return fmt::format(
+             ".TH LIMEN 1 {} \"limen {}\"\n.SH NAME\nlimen \\- {}\n.SH SYNOPSIS\n.B limen\n.I "
+             "command\n"
+             "[\\fIoption\\fR ...]\n.SH DESCRIPTION\nProbes measure memory bandwidth, arithmetic "
+             "and the "
+             "exchange between ranks; a fit turns them into the parameters of a model; the model "
+             "says "
+             "which "
+             "limit binds when a large language model is decoded, and how far the next one is. "
+             "Data go to "
+             "standard output, all talk to standard error.\n.SH OPTIONS\n{}.SH COMMANDS\n",
+             date, escaped(tree.version),
+             "measures the limits of a machine and predicts LLM decoding", items(tree.options)) +
+         sections(tree.commands) + ending;
 }
 
 }  // namespace limen::cli

@@ -28,10 +28,20 @@ is "" limen fleet some/folder
 is "--json" limen fleet --threads 3 --js
 is "--version" limen --v
 is "" limen nonsense --j
+is "roofline" limen plot ro
+is "--help" limen plot --he
+is "--svg" limen plot roofline --sv
+is "" limen plot roofline r
 for command in $("$limen" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p'); do
   offered=" $(answers limen "$command" -) "
   for option in $("$limen" "$command" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
     [[ $offered == *" $option "* ]] || { echo "$command: $option is not offered"; exit 1; }
+  done
+done
+for kind in $("$limen" plot --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p'); do
+  offered=" $(answers limen plot "$kind" -) "
+  for option in $("$limen" plot "$kind" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
+    [[ $offered == *" $option "* ]] || { echo "plot $kind: $option is not offered"; exit 1; }
   done
 done
 [[ " $(answers limen "") " != *" generate "* ]]
@@ -48,6 +58,8 @@ if command -v fish > /dev/null; then
   fish --no-execute "$work/limen.fish"
   [ "$(HOME=$work fish -c "source $work/limen.fish; complete -C 'limen fleet --ag'" | cut -f1)" = "--against" ]
   HOME=$work fish -c "source $work/limen.fish; complete -C 'limen fl'" | grep -q '^fleet'
+  HOME=$work fish -c "source $work/limen.fish; complete -C 'limen plot ro'" | grep -q '^roofline'
+  HOME=$work fish -c "source $work/limen.fish; complete -C 'limen plot roofline --sv'" | grep -q '^--svg'
 else
   echo "no fish here: its completion was not tried"
 fi

@@ -8,13 +8,16 @@ trap 'rm -rf "$work"' EXIT
 sed 's/\\-/-/g' "$work/limen.1" > "$work/text"
 commands=$("$limen" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p')
 [ "$(echo "$commands" | wc -w)" -gt 15 ] || { echo "only these subcommands: $commands"; exit 1; }
-for command in $commands; do
+kinds=$("$limen" plot --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/plot \1/p')
+[ -n "$kinds" ] || { echo "plot has no kinds"; exit 1; }
+printf '%s\n' "$commands" "$kinds" > "$work/commands"
+while read -r command; do
   sed -n "/^\.SS $command\$/,/^\.S[SH] /p" "$work/text" > "$work/section"
   [ -s "$work/section" ] || { echo "the page lacks '$command'"; exit 1; }
-  for option in $("$limen" "$command" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
+  for option in $("$limen" $command --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
     grep -qF -e "\\fB$option\\fR" "$work/section" || { echo "'$command' lacks $option"; exit 1; }
   done
-done
+done < "$work/commands"
 if command -v mandoc > /dev/null; then
   mandoc -Tlint -Wwarning "$work/limen.1"
 else
