@@ -32,7 +32,8 @@ TEST_P(Order, EveryKernelIsRight) {
                                                "gpu.copy", "gpu.peer", "gpu.allreduce"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Orders, Order, testing::Values("fwd", "rev", "1", "2", "3"));
+INSTANTIATE_TEST_SUITE_P(Orders, Order, testing::Values("fwd", "rev", "1", "2", "3"),
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST_F(Emulated, FourDevicesReduceToo) {
   const Folder folder;

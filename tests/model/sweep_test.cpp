@@ -188,7 +188,12 @@ TEST_P(Sweep, ConventionsOfCountingGoThePlainWay) {
 
 INSTANTIATE_TEST_SUITE_P(Each, Sweep,
                          testing::Values(SimdTarget::baseline, SimdTarget::avx2,
-                                         SimdTarget::avx512));
+                                         SimdTarget::avx512),
+                         [](const auto& test) {
+                           return test.param == SimdTarget::baseline ? "baseline"
+                                  : test.param == SimdTarget::avx2   ? "avx2"
+                                                                     : "avx512";
+                         });
 
 // The plain path moves parameters in place; predict() reads a machine as --set leaves it.
 TEST(Evaluate, IsWhatPredictSays) {

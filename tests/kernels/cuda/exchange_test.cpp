@@ -24,7 +24,10 @@ TEST_P(LostPeer, IsNamedByWhoWaitedAndEndsEveryLaterCall) {
   EXPECT_THAT(peers.trouble(), HasSubstr("rank 0 on device 0 waited in vain for rank 2"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, LostPeer, testing::Values(AllReduce::one_shot, AllReduce::two_shot));
+INSTANTIATE_TEST_SUITE_P(Both, LostPeer, testing::Values(AllReduce::one_shot, AllReduce::two_shot),
+                         [](const auto& test) {
+                           return test.param == AllReduce::one_shot ? "one_shot" : "two_shot";
+                         });
 
 TEST(Pingpong, ALostPlayerIsReported) {
   HostBackend backend(small_devices(fiber::Order::forward));
