@@ -35,10 +35,11 @@ std::vector<model::Machine> named_machines(const CaseOptions& options);
 
 // Words of the command line; `where` begins the error's line. Throw Error.
 model::Format parse_weight_format(const std::string& word, const std::string& where);
-// Error if --experts was given and none of the models, named so by the user, has any.
-void need_experts(const std::vector<model::Transformer>& models, const std::string& named);
 model::Format parse_kv_format(const std::string& word, const std::string& where);
 model::Conventions parse_conventions(const std::string& word);
+
+// For --experts: Error if none of the models, named so by the user, has any.
+void need_experts(const std::vector<model::Transformer>& models, const std::string& named);
 
 // All but what is asked of the model: models, machines, partitions, batches, formats.
 void add_setting_options(CLI::App& command, CaseOptions& options);

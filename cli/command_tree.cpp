@@ -1,7 +1,5 @@
 #include "cli/command_tree.hpp"
 
-#include "revision.hpp"
-
 namespace limen::cli {
 
 namespace {
@@ -24,23 +22,15 @@ void add_options(const CLI::App& app, std::vector<OptionText>& to) {
     add_options(*group, to);  // option groups have no name
 }
 
-std::vector<CommandText> commands_of(const CLI::App& app) {
-  std::vector<CommandText> commands;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name().empty() || command->get_group().empty()) continue;
-    CommandText text{command->get_name(), command->get_description(), {}, commands_of(*command)};
-    add_options(*command, text.options);
-    commands.push_back(std::move(text));
-  }
-  return commands;
-}
-
 }  // namespace
 
-CommandTree command_tree(const CLI::App& app) {
-  CommandTree tree{"limen", app.get_description(), revision::version, {}, commands_of(app)};
-  add_options(app, tree.options);
-  return tree;
+CommandText command_tree(const CLI::App& app) {
+  CommandText text{app.get_name(), app.get_description(), {}, {}};
+  add_options(app, text.options);
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    if (!command->get_name().empty() && !command->get_group().empty())
+      text.commands.push_back(command_tree(*command));
+  return text;
 }
 
 }  // namespace limen::cli

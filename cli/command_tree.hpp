@@ -18,24 +18,19 @@ struct OptionText {
   bool required = false;
 };
 
+// limen itself, one of its subcommands, or one of theirs.
 struct CommandText {
   std::string name, description;
-  std::vector<OptionText> options;  // without hidden ones
-  std::vector<CommandText> kinds;   // its own subcommands: those of `plot`
+  std::vector<OptionText> options;    // without hidden ones
+  std::vector<CommandText> commands;  // likewise
 };
 
-struct CommandTree {
-  std::string program, description, version;
-  std::vector<OptionText> options;
-  std::vector<CommandText> commands;
-};
+CommandText command_tree(const CLI::App& app);
 
-CommandTree command_tree(const CLI::App& app);
-
-std::string bash_completion(const CommandTree& tree);
-std::string zsh_completion(const CommandTree& tree);
-std::string fish_completion(const CommandTree& tree);
+std::string bash_completion(const CommandText& limen);
+std::string zsh_completion(const CommandText& limen);
+std::string fish_completion(const CommandText& limen);
 // A page for man(1). `date` as it shall stand there, "2026-11-24".
-std::string manual_page(const CommandTree& tree, const std::string& date);
+std::string manual_page(const CommandText& limen, const std::string& date);
 
 }  // namespace limen::cli

@@ -46,139 +46,117 @@ std::string zsh_option(const OptionText& o, const std::string& name) {
   return quoted(text, "'\\''");
 }
 
-// What is offered after each command, and after each of its kinds.
-std::string bash_cases(const std::vector<CommandText>& commands, const std::string& parent = "") {
-  std::string cases;
-  for (const CommandText& c : commands) {
-    std::vector<std::string> words = names_of(c.kinds);
-    for (const std::string& word : words_of(c.options, false)) words.push_back(word);
-    cases += fmt::format("    \"{}\")\n      words=\"{}\"\n{}      with_value=\" {} \" ;;\n",
-                         parent + c.name, fmt::join(words, " "),
-                         c.kinds.empty() ? "" : "      has_kinds=yes\n",
-                         fmt::join(words_of(c.options, true), " "));
-    cases += bash_cases(c.kinds, c.name + " ");
-  }
+// What is offered after a command, `path` being its name and those before it, and after those
+// below.
+std::string bash_cases(const CommandText& c, const std::string& path) {
+  std::vector<std::string> words = names_of(c.commands);
+  for (const std::string& word : words_of(c.options, false)) words.push_back(word);
+  std::string cases =
+      fmt::format("    \"{}\")\n      words=\"{}\"\n{}      with_value=\" {} \" ;;\n", path,
+                  fmt::join(words, " "), c.commands.empty() ? "" : "      has_commands=yes\n",
+                  fmt::join(words_of(c.options, true), " "));
+  for (const CommandText& below : c.commands)
+    cases += bash_cases(below, path + (path.empty() ? "" : " ") + below.name);
   return cases;
 }
 
-// The commands with what they are, for _describe.
-std::string zsh_commands(const std::vector<CommandText>& commands) {
-  std::string out;
-  for (const CommandText& c : commands)
-    out += "    " + quoted(c.name + ":" + zsh_escaped(c.description), "'\\''") + "\n";
-  return out;
+// What is offered after the command that is the first of $words: its options and files, or the
+// commands below it, and after those the same of them.
+std::string zsh_level(const CommandText& c) {
+  std::string arguments = "_arguments";
+  for (const OptionText& o : c.options)
+    for (const std::string& name : o.names) arguments += " \\\n    " + zsh_option(o, name);
+  if (c.commands.empty()) return "  " + arguments + " \\\n    '*:file:_files'\n";
+  std::string commands, cases;
+  for (const CommandText& below : c.commands) {
+    commands += "    " + quoted(below.name + ":" + zsh_escaped(below.description), "'\\''") + "\n";
+    cases += fmt::format("  {})\n{}  ;;\n", below.name, zsh_level(below));
+  }
+  return fmt::format(R"(  commands=(
+{})
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    {}
+    return
+  fi
+  command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+{}  esac
+)",
+                     commands, arguments, cases);
 }
 
-// Offers the options of a command whose name is the first of `words`; its kinds first, if it has.
-std::string zsh_case(const CommandText& c) {
-  if (!c.kinds.empty()) {
-    std::string cases;
-    for (const CommandText& kind : c.kinds) cases += zsh_case(kind);
-    return fmt::format(
-        "    {})\n      kinds=(\n{})\n      if (( CURRENT == 2 )); then _describe kind "
-        "kinds; return; fi\n      command=$words[2]\n      shift words\n      "
-        "(( CURRENT-- ))\n      case $command in\n{}      esac ;;\n",
-        c.name, zsh_commands(c.kinds), cases);
+// The same for fish; `seen` is the condition that the command stands on the line, "" for limen.
+std::string fish_level(const CommandText& c, const std::string& seen) {
+  constexpr const char *quote = "\\'", *one_of = "__fish_seen_subcommand_from ";
+  std::string here = seen.empty() ? "__fish_use_subcommand" : seen;
+  if (!seen.empty() && !c.commands.empty())
+    here += fmt::format("; and not {}{}", one_of, fmt::join(names_of(c.commands), " "));
+  here = "complete -c limen -n " + quoted(here, quote);
+  std::string out;
+  for (const OptionText& o : c.options) {
+    if (o.names.empty()) continue;
+    out += here;
+    for (const std::string& name : o.names) {
+      if (name.size() == 2) out += " -s " + name.substr(1);
+      if (name.size() > 2) out += " -l " + name.substr(2);
+    }
+    out += (o.takes_value ? " -r -d " : " -d ") + quoted(o.description, quote) + "\n";
   }
-  std::string out = fmt::format("    {})\n      _arguments", c.name);
-  for (const OptionText& o : c.options)
-    for (const std::string& name : o.names) out += " \\\n        " + zsh_option(o, name);
-  return out + " \\\n        '*:file:_files' ;;\n";
+  for (const CommandText& below : c.commands) {
+    out += fmt::format("{} -f -a {} -d {}\n", here, below.name, quoted(below.description, quote));
+    out += fish_level(below, (seen.empty() ? "" : seen + "; and ") + one_of + below.name);
+  }
+  return out;
 }
 
 }  // namespace
 
-std::string bash_completion(const CommandTree& tree) {
+std::string bash_completion(const CommandText& limen) {
   return fmt::format(R"(# Completion of limen for bash; written by `limen generate bash`.
 _limen() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
-  local command="" words="" with_value="" has_kinds="" i
+  local command="" words="" with_value="" has_commands="" i
   _limen_look() {{
-    words="" with_value="" has_kinds=""
+    words="" with_value="" has_commands=""
     case $command in
-    "")
-      words="{} {}"
-      has_kinds=yes ;;
 {}    esac
   }}
   _limen_look
   for ((i = 1; i < COMP_CWORD; ++i)); do
-    if [[ -z $has_kinds ]]; then break; fi
+    if [[ -z $has_commands ]]; then break; fi
     if [[ ${{COMP_WORDS[i]}} == -* ]]; then continue; fi
     command+=${{command:+ }}${{COMP_WORDS[i]}}
     _limen_look
   done
   COMPREPLY=()
   if [[ $with_value == *" $previous "* ]]; then return; fi  # readline completes a file
-  if [[ -n $has_kinds || $current == -* ]]; then
+  if [[ -n $has_commands || $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
   fi
 }}
 complete -o bashdefault -o default -F _limen limen
 )",
-                     fmt::join(names_of(tree.commands), " "),
-                     fmt::join(words_of(tree.options, false), " "), bash_cases(tree.commands));
+                     bash_cases(limen, ""));
 }
 
-std::string zsh_completion(const CommandTree& tree) {
-  std::string cases;
-  for (const CommandText& c : tree.commands) cases += zsh_case(c);
-  std::vector<std::string> options;
-  for (const OptionText& o : tree.options)
-    for (const std::string& name : o.names) options.push_back(zsh_option(o, name));
+std::string zsh_completion(const CommandText& limen) {
   return fmt::format(R"(#compdef limen
 # Completion of limen for zsh; written by `limen generate zsh`.
 _limen() {{
-  local -a commands kinds
-  commands=(
-{})
-  if (( CURRENT == 2 )); then
-    _describe command commands
-    _arguments {}
-    return
-  fi
-  local command=$words[2]
-  shift words
-  (( CURRENT-- ))
-  case $command in
-{}  esac
-}}
+  local -a commands
+  local command
+{}}}
 if [[ $funcstack[1] == _limen ]]; then _limen "$@"; else compdef _limen limen; fi
 )",
-                     zsh_commands(tree.commands), fmt::join(options, " "), cases);
+                     zsh_level(limen));
 }
 
-std::string fish_completion(const CommandTree& tree) {
-  constexpr const char* quote = "\\'";
-  std::string out = "# Completion of limen for fish; written by `limen generate fish`.\n";
-  const auto option = [&out](const OptionText& o, const std::string& when) {
-    out += "complete -c limen -n " + when;
-    for (const std::string& name : o.names) {
-      if (name.size() == 2) out += " -s " + name.substr(1);
-      if (name.size() > 2) out += " -l " + name.substr(2);
-    }
-    out += (o.takes_value ? " -r -d " : " -d ") + quoted(o.description, quote) + "\n";
-  };
-  for (const OptionText& o : tree.options)
-    if (!o.names.empty()) option(o, "__fish_use_subcommand");
-  for (const CommandText& c : tree.commands)
-    out += fmt::format("complete -c limen -f -n __fish_use_subcommand -a {} -d {}\n", c.name,
-                       quoted(c.description, quote));
-  for (const CommandText& c : tree.commands) {
-    const std::string seen = "__fish_seen_subcommand_from ";
-    const std::string kinds = fmt::format("{}", fmt::join(names_of(c.kinds), " "));
-    const std::string itself =
-        quoted(seen + c.name + (kinds.empty() ? "" : "; and not " + seen + kinds), quote);
-    for (const OptionText& o : c.options)
-      if (!o.names.empty()) option(o, itself);
-    for (const CommandText& kind : c.kinds) {
-      out += fmt::format("complete -c limen -f -n {} -a {} -d {}\n", itself, kind.name,
-                         quoted(kind.description, quote));
-      for (const OptionText& o : kind.options)
-        if (!o.names.empty()) option(o, quoted(seen + c.name + "; and " + seen + kind.name, quote));
-    }
-  }
-  return out;
+std::string fish_completion(const CommandText& limen) {
+  return "# Completion of limen for fish; written by `limen generate fish`.\n" +
+         fish_level(limen, "");
 }
 
 }  // namespace limen::cli

@@ -18,15 +18,15 @@ void add_generate(CLI::App& app, Exit& code) {
   command->add_option("WHAT", o->what, "bash, zsh, fish or man")->required();
   command->add_option("--date", o->date, "Of the manual page, as YYYY-MM-DD");
   command->callback([o, &app, &code] {
-    const CommandTree tree = command_tree(app);
+    const CommandText limen = command_tree(app);
     if (o->what == "man") {
-      fmt::print("{}", manual_page(tree, o->date));
+      fmt::print("{}", manual_page(limen, o->date));
     } else if (o->what == "bash") {
-      fmt::print("{}", bash_completion(tree));
+      fmt::print("{}", bash_completion(limen));
     } else if (o->what == "zsh") {
-      fmt::print("{}", zsh_completion(tree));
+      fmt::print("{}", zsh_completion(limen));
     } else if (o->what == "fish") {
-      fmt::print("{}", fish_completion(tree));
+      fmt::print("{}", fish_completion(limen));
     } else {
       throw Error("limen generate: '" + o->what + "' is none of bash, zsh, fish and man");
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/command_tree.hpp"
+#include "revision.hpp"
 
 namespace limen::cli {
 
@@ -49,7 +50,7 @@ std::string sections(const std::vector<CommandText>& commands, const std::string
   std::string out;
   for (const CommandText& c : commands)
     out += ".SS " + escaped(parent + c.name) + "\n" + escaped(c.description) + "\n" +
-           items(c.options) + sections(c.kinds, parent + c.name + " ");
+           items(c.options) + sections(c.commands, parent + c.name + " ");
   return out;
 }
 
@@ -86,21 +87,16 @@ limen fleet results/ \-\-against last\-month.json
 
 }  // namespace
 
-std::string manual_page(const CommandTree& tree, const std::string& date) {
-  return fmt::format(
-             ".TH LIMEN 1 {} \"limen {}\"\n.SH NAME\nlimen \\- {}\n.SH SYNOPSIS\n.B limen\n.I "
-             "command\n"
-             "[\\fIoption\\fR ...]\n.SH DESCRIPTION\nProbes measure memory bandwidth, arithmetic "
-             "and the "
-             "exchange between ranks; a fit turns them into the parameters of a model; the model "
-             "says "
-             "which "
-             "limit binds when a large language model is decoded, and how far the next one is. "
-             "Data go to "
-             "standard output, all talk to standard error.\n.SH OPTIONS\n{}.SH COMMANDS\n",
-             date, escaped(tree.version),
-             "measures the limits of a machine and predicts LLM decoding", items(tree.options)) +
-         sections(tree.commands) + ending;
+std::string manual_page(const CommandText& limen, const std::string& date) {
+  const std::string head = fmt::format(
+      ".TH LIMEN 1 {} \"limen {}\"\n.SH NAME\nlimen \\- {}\n.SH SYNOPSIS\n.B limen\n.I command\n"
+      "[\\fIoption\\fR ...]\n.SH DESCRIPTION\nProbes measure memory bandwidth, arithmetic and the "
+      "exchange between ranks; a fit turns them into the parameters of a model; the model says "
+      "which limit binds when a large language model is decoded, and how far the next one is. Data "
+      "go to standard output, all talk to standard error.\n.SH OPTIONS\n{}.SH COMMANDS\n",
+      date, escaped(revision::version),
+      "measures the limits of a machine and predicts LLM decoding", items(limen.options));
+  return head + sections(limen.commands) + ending;
 }
 
 }  // namespace limen::cli

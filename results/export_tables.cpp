@@ -34,8 +34,7 @@ std::string to_stream(const Run& run) {
       if (t.word("kernel") == kernel && (!chosen || size(t) > size(*chosen))) chosen = &t;
     }
     if (!chosen) continue;
-    // Samples are of pieces of the arrays, some of which a cache may still hold; their median is
-    // not.
+    // Of visits: a sample is of a piece of the arrays, which a cache may still hold.
     const std::vector<double> seconds = medians_of(chosen->samples->visits);
     const auto [least, most] = std::minmax_element(seconds.begin(), seconds.end());
     threads = std::max(threads, chosen->number("threads"));
