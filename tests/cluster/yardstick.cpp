@@ -1,11 +1,10 @@
 // What a network costs, measured without limen: the yardstick of the network test.
 //
-//   yardstick serve ADDRESS PORT      sends back the datagrams that come in, and exchanges streams
-//   yardstick trip ADDRESS PORT       prints how long a datagram takes one way, in microseconds:
-//   the
-//                                     median of half the time there and back
-//   yardstick stream ADDRESS PORT     prints what a byte takes in nanoseconds while both ends send
-//                                     to each other by TCP, as in an all-reduce: the median of five
+//   yardstick serve ADDRESS PORT    sends back the datagrams that come in, and exchanges streams
+//   yardstick trip ADDRESS PORT     prints how long a datagram takes one way, in microseconds (the
+//                                   median of half the time there and back)
+//   yardstick stream ADDRESS PORT   prints what a byte takes in nanoseconds while both ends send to
+//                                   each other by TCP, as in an all-reduce (the median of five)
 //
 // Both ends spin, as MPI's ranks do.
 #include <arpa/inet.h>

@@ -32,18 +32,15 @@ is "roofline" limen plot ro
 is "--help" limen plot --he
 is "--svg" limen plot roofline --sv
 is "" limen plot roofline r
-for command in $("$limen" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p'); do
-  offered=" $(answers limen "$command" -) "
-  for option in $("$limen" "$command" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
-    [[ $offered == *" $option "* ]] || { echo "$command: $option is not offered"; exit 1; }
+below() { "$limen" "$@" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p'; }
+{ below; below plot | sed 's/^/plot /'; } > "$work/commands"
+grep -q '^plot roofline$' "$work/commands"
+while read -r -a command; do
+  offered=" $(answers limen "${command[@]}" -) "
+  for option in $("$limen" "${command[@]}" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
+    [[ $offered == *" $option "* ]] || { echo "${command[*]}: $option is not offered"; exit 1; }
   done
-done
-for kind in $("$limen" plot --help | sed -n '/^Subcommands:/,$ s/^  \([a-z][a-z-]*\).*/\1/p'); do
-  offered=" $(answers limen plot "$kind" -) "
-  for option in $("$limen" plot "$kind" --help | grep -oE '^ +-[^ ]+' | tr ',' ' '); do
-    [[ $offered == *" $option "* ]] || { echo "plot $kind: $option is not offered"; exit 1; }
-  done
-done
+done < "$work/commands"
 [[ " $(answers limen "") " != *" generate "* ]]
 
 "$limen" generate zsh > "$work/_limen"
